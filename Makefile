@@ -1,0 +1,46 @@
+# Two commands: `make run` shows Callsieve screening calls, `make test` runs everything.
+# `make help` lists the rest. Nothing is installed outside .venv, except Debian packages that are missing.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/stamps
+
+EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
+
+.PHONY: help build run test check clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+build: $(STAMPS)/extensions ## make .venv and compile the extension modules
+
+$(STAMPS)/venv:
+	tools/debian-needs build "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/requirements: requirements/test.txt $(STAMPS)/venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
+	@touch $@
+
+$(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__init__.py $(STAMPS)/requirements
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)
+	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
+
+test: build ## run every test
+	tools/debian-needs test
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: build ## ruff, mypy strict, stubs against the compiled modules
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest --ignore-missing-stub $(STUBBED)
+
+clean: ## remove what build made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
+	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c

@@ -1,0 +1,1 @@
+"""Kamailio shell: the KEMI adapter (not built yet)."""

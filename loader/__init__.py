@@ -1,0 +1,1 @@
+"""From a store to published snapshots: sources, number normalisation, publishing."""

@@ -1,0 +1,1 @@
+"""Packed numbers, the snapshot of a number list, and the catalog of generations."""
