@@ -1,0 +1,131 @@
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+cdef enum:
+    MAX_KINDS = 10          # fixed line, mobile, toll free and so on
+    # Of digit_patterns.
+    COLUMNS = 11
+    END = 10
+    MATCH_LAST_GROUP = 2
+
+# phonenumbers' ValidationResult; what is wrong with an unfit length makes no difference.
+cdef enum Length:
+    POSSIBLE
+    TOO_LONG
+    UNFIT
+
+cdef struct Table:
+    # A digit_patterns.PatternTable; following == NULL: there is no pattern.
+    const uint16_t *following
+    const uint8_t *verdict
+
+cdef struct Range:
+    # A phonenumbers.PhoneNumberDesc; bit n of lengths: n digits are possible.
+    uint32_t lengths
+    Table pattern           # whole; none: no number matches
+
+cdef struct Area:
+    # The numbers in use in one of the regions that share a calling code.
+    Table leading_digits    # at the start; none: the ranges alone decide
+    Range numbers
+    int kinds
+    Range kind[MAX_KINDS]
+    const Area *following
+
+cdef struct Plan:
+    # The metadata of one region, or of one calling code that is of no country.
+    bint usable             # no: some pattern could not be compiled, numbers are declined
+    bint transforms         # the national prefix rule rewrites digits when its last group is set
+    bint has_prefix         # national numbers are dialled with a national prefix
+    int calling_code
+    int longest             # national number
+    uint32_t possible       # bit n: a national number can have n digits
+    uint32_t local          # bit n: n digits are enough within one area
+    Table numbers           # whole
+    Table national_prefix   # at the start
+    Table international_prefix
+    Range short_numbers     # the region's; a short number is in both
+    Range short_codes
+    Range emergency
+    const Area *areas       # of the calling code; NULL: not loaded
+
+cdef struct CallingCodes:
+    uint8_t exists[1000]
+    Plan *plan[1000]        # of the main region, which decides what is possible; NULL: not loaded
+
+cdef CallingCodes *calling_codes() noexcept nogil
+cdef Plan *plan_of_region(str region) except NULL
+cdef int load_calling_code(int code) except -1
+
+
+cdef inline int match_start(const Table *table, const uint8_t *digits, int count,
+                            bint *last_group) noexcept nogil:
+    """Where re.match ends, -1 for no match; and whether its last group is set."""
+    cdef int end = -1
+    cdef int state = 1
+    cdef int index = 0
+    while state:
+        if table.verdict[state]:
+            end = min(index, count)
+            last_group[0] = table.verdict[state] == MATCH_LAST_GROUP
+        if index > count:
+            break
+        state = table.following[state * COLUMNS + (digits[index] if index < count else END)]
+        index += 1
+    return end
+
+
+cdef inline bint match_whole(const Table *table, const uint8_t *digits, int count) noexcept nogil:
+    cdef int state = 1
+    cdef int index
+    if table.following == NULL:
+        return False
+    for index in range(count):
+        state = table.following[state * COLUMNS + digits[index]]
+    return table.verdict[state] or table.verdict[table.following[state * COLUMNS + END]]
+
+
+cdef inline bint in_range(const Range *range_, const uint8_t *digits, int count) noexcept nogil:
+    return range_.lengths >> count & 1 and match_whole(&range_.pattern, digits, count)
+
+
+cdef inline Length length_of(const Plan *plan, int count) noexcept nogil:
+    if plan.local >> count & 1:
+        return UNFIT
+    if count > plan.longest:
+        return TOO_LONG
+    return POSSIBLE if plan.possible >> count & 1 else UNFIT
+
+
+cdef inline bint in_use(const Area *area, const uint8_t *digits, int count) noexcept nogil:
+    cdef int index
+    if in_range(&area.numbers, digits, count):
+        for index in range(area.kinds):
+            if in_range(&area.kind[index], digits, count):
+                return True
+    return False
+
+
+cdef inline int strip_prefix(const Plan *plan, const uint8_t *digits, int count) noexcept nogil:
+    """Digits of the national prefix and carrier code at the start, -1 when they are rewritten."""
+    cdef bint last_group = False
+    cdef int end
+    if count == 0 or plan.national_prefix.following == NULL:
+        return 0
+    end = match_start(&plan.national_prefix, digits, count, &last_group)
+    if end < 0:
+        return 0
+    if last_group and plan.transforms:
+        return -1
+    if (match_whole(&plan.numbers, digits, count)
+            and not match_whole(&plan.numbers, digits + end, count - end)):
+        return 0
+    return end
+
+
+cdef inline int strip_if_possible(const Plan *plan, const uint8_t *digits,
+                                  int count) noexcept nogil:
+    """The same, 0 when too little would be left."""
+    cdef int end = strip_prefix(plan, digits, count)
+    if end > 0 and length_of(plan, count - end) == UNFIT:
+        return 0
+    return end

@@ -1,0 +1,17 @@
+from typing import Final, final
+
+INTERNATIONAL: Final[int]
+UNKNOWN_RANGE: Final[int]
+DIALLING_PREFIX: Final[int]
+ZERO_ZERO: Final[int]
+WITHOUT_PLUS: Final[int]
+OWN_CODE: Final[int]
+NATIONAL: Final[int]
+SHORT: Final[int]
+NOT_FULL: Final[int]
+
+@final
+class RegionReader: ...
+
+def reader_for(region: str | None) -> RegionReader: ...
+def read_plain(text: str, reader: RegionReader) -> tuple[str, int] | None: ...

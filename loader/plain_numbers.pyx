@@ -1,0 +1,429 @@
+"""The fast path of number reading: rules 5 to 7 of numbers.py for plain spellings.
+
+It repeats what phonenumbers' parse, is_possible_number_with_reason and is_valid_number do with
+ASCII digits, with phonenumbers' own patterns as tables (numbering_plans). Whatever it does not
+cover it declines, and numbers.py asks phonenumbers. A test compares the two over numbers of all
+regions in all spellings.
+
+There is one structure for the result: canonical text and, for E.164, the digits as one integer. A
+compiled caller cimports RegionReader.read, which needs no Python object and no GIL.
+"""
+
+from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.string cimport memcmp, memcpy, memmove
+
+from loader.numbering_plans cimport (
+    POSSIBLE, TOO_LONG, Area, CallingCodes, calling_codes, in_range, in_use, length_of,
+    load_calling_code, match_start, match_whole, plan_of_region, strip_if_possible, strip_prefix,
+)
+
+cdef extern from "Python.h":
+    int PyUnicode_1BYTE_KIND
+    int PyUnicode_KIND(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    const uint8_t *PyUnicode_1BYTE_DATA(object text)
+
+# How a number was read; numbers.py has the sentences.
+cdef enum:
+    INTERNATIONAL_ = 1
+    UNKNOWN_RANGE_
+    DIALLING_PREFIX_
+    ZERO_ZERO_
+    WITHOUT_PLUS_
+    OWN_CODE_
+    NATIONAL_
+    SHORT_
+    NOT_FULL_
+
+INTERNATIONAL = INTERNATIONAL_
+UNKNOWN_RANGE = UNKNOWN_RANGE_
+DIALLING_PREFIX = DIALLING_PREFIX_
+ZERO_ZERO = ZERO_ZERO_
+WITHOUT_PLUS = WITHOUT_PLUS_
+OWN_CODE = OWN_CODE_
+NATIONAL = NATIONAL_
+SHORT = SHORT_
+NOT_FULL = NOT_FULL_
+
+cdef enum:
+    TEXT_SIZE = 64      # longer texts are not plain
+    MAX_DIGITS = 20     # with every prefix
+    BUFFER = 24         # a calling code and all the digits
+    # phonenumbers' own bounds of a national number.
+    MIN_NATIONAL = 2
+    MAX_NATIONAL = 17
+    # These are in numbers.py too, with their reasons.
+    MAX_E164 = 15
+    MAX_DIALLED = 15
+    MIN_KEPT = 7
+    MIN_AMBIGUOUS = 5
+    MIN_CERTAIN = 7
+    MIN_WITHOUT_PLUS = 8
+
+cdef enum Answer:
+    REFUSED             # phonenumbers refuses it: the next rule is asked
+    ACCEPTED
+    UNCERTAIN           # not covered here
+    CODE_MISSING        # the tables of out.missing_code are not loaded
+
+cdef struct Digits:
+    int count
+    int how
+    int code_digits     # of the calling code at the start
+    bint possible       # phonenumbers calls it so; code_digits is right and its plan is loaded
+    uint8_t digit[BUFFER]
+
+cdef CallingCodes *codes = calling_codes()
+
+
+cdef Answer is_valid(const Digits *number, PlainNumber *out) noexcept nogil:
+    """phonenumbers.is_valid_number of a possible number; others are not valid."""
+    cdef const uint8_t *national = number.digit + number.code_digits
+    cdef int count = number.count - number.code_digits
+    cdef const Plan *plan
+    cdef const Area *area
+    cdef bint last_group = False
+    if not number.possible:
+        return REFUSED
+    out.missing_code = read_code(number.digit, number.code_digits)
+    plan = codes.plan[out.missing_code]
+    if not plan.usable:
+        return UNCERTAIN
+    area = plan.areas
+    if area == NULL:
+        return CODE_MISSING
+    while area != NULL:
+        if area.leading_digits.following == NULL:
+            if in_use(area, national, count):
+                return ACCEPTED
+        elif match_start(&area.leading_digits, national, count, &last_group) >= 0:
+            return ACCEPTED if in_use(area, national, count) else REFUSED
+        area = area.following
+    return REFUSED
+
+
+cdef inline int read_code(const uint8_t *digits, int count) noexcept nogil:
+    cdef int code = 0
+    cdef int index
+    for index in range(count):
+        code = code * 10 + digits[index]
+    return code
+
+
+cdef inline int write_code(int code, uint8_t *digits) noexcept nogil:
+    """Write a calling code as digits; how many they are."""
+    cdef int count = 1 if code < 10 else 2 if code < 100 else 3
+    cdef int index
+    for index in range(count - 1, -1, -1):
+        digits[index] = code % 10
+        code //= 10
+    return count
+
+
+cdef inline int find_code(const uint8_t *digits, int count) noexcept nogil:
+    """How many digits the calling code at the start has, 0 when there is none."""
+    cdef int length
+    if count and digits[0] == 0:
+        return 0
+    for length in range(1, min(count, 3) + 1):
+        if codes.exists[read_code(digits, length)]:
+            return length
+    return 0
+
+
+cdef inline void take(Digits *number, const uint8_t *digits, int count, int how) noexcept nogil:
+    memcpy(number.digit, digits, count)
+    number.count = count
+    number.how = how
+    number.possible = False
+
+
+cdef Answer settle(Digits *number, PlainNumber *out) noexcept nogil:
+    """Read the digits behind a +, again and again until reading them changes nothing."""
+    cdef int national, drop
+    cdef const Plan *plan
+    while True:
+        if number.count <= MIN_NATIONAL:
+            return REFUSED
+        number.code_digits = find_code(number.digit, number.count)
+        if number.code_digits == 0:
+            return REFUSED
+        out.missing_code = read_code(number.digit, number.code_digits)
+        plan = codes.plan[out.missing_code]
+        if plan == NULL:
+            return CODE_MISSING
+        if not plan.usable:
+            return UNCERTAIN
+        national = number.count - number.code_digits
+        if national < MIN_NATIONAL:
+            return REFUSED
+        drop = strip_if_possible(plan, number.digit + number.code_digits, national)
+        if drop < 0:
+            return UNCERTAIN
+        national -= drop
+        if not MIN_NATIONAL <= national <= MAX_NATIONAL or length_of(plan, national) != POSSIBLE:
+            return REFUSED
+        if drop == 0:
+            number.possible = number.count <= MAX_E164
+            return ACCEPTED if number.possible else REFUSED
+        memmove(number.digit + number.code_digits,
+                number.digit + number.code_digits + drop, national)
+        number.count -= drop
+
+
+cdef Answer settle_national(const Plan *main, const uint8_t *digits, int count,
+                            Digits *number, PlainNumber *out) noexcept nogil:
+    """Put the calling code before a national number whose prefixes are gone."""
+    cdef int code_digits
+    if not MIN_NATIONAL <= count <= MAX_NATIONAL or length_of(main, count) != POSSIBLE:
+        return REFUSED
+    code_digits = write_code(main.calling_code, number.digit)
+    memcpy(number.digit + code_digits, digits, count)
+    number.count = code_digits + count
+    return settle(number, out)
+
+
+cdef Answer read_in_region(const Plan *plan, const uint8_t *digits, int count,
+                           Digits *number, PlainNumber *out) noexcept nogil:
+    """phonenumbers.parse(digits, region), as rule 7c takes it."""
+    cdef const Plan *main = codes.plan[plan.calling_code]
+    cdef bint last_group = False
+    cdef uint8_t code[3]
+    cdef int end, drop, code_digits
+    if main == NULL:
+        out.missing_code = plan.calling_code
+        return CODE_MISSING
+    if not main.usable:
+        return UNCERTAIN
+
+    if plan.international_prefix.following != NULL:
+        end = match_start(&plan.international_prefix, digits, count, &last_group)
+        # No calling code begins with 0, so a 0 behind the prefix means that it is none.
+        if end >= 0 and not (end < count and digits[end] == 0):
+            take(number, digits + end, count - end, DIALLING_PREFIX_)
+            return settle(number, out)
+
+    code_digits = write_code(plan.calling_code, code)
+    if memcmp(digits, code, code_digits) == 0:
+        end = strip_prefix(plan, digits + code_digits, count - code_digits)
+        if end < 0:
+            return UNCERTAIN
+        end += code_digits
+        if length_of(plan, count) == TOO_LONG or (
+            not match_whole(&plan.numbers, digits, count)
+            and match_whole(&plan.numbers, digits + end, count - end)
+        ):
+            if count - end < MIN_NATIONAL:
+                return REFUSED
+            number.how = OWN_CODE_
+            drop = strip_if_possible(main, digits + end, count - end)
+            if drop < 0:
+                return UNCERTAIN
+            return settle_national(main, digits + end + drop, count - end - drop, number, out)
+
+    number.how = NATIONAL_
+    end = strip_if_possible(plan, digits, count)
+    if end < 0:
+        return UNCERTAIN
+    if end == 0 and count < MIN_CERTAIN and plan.has_prefix:
+        return REFUSED
+    return settle_national(main, digits + end, count - end, number, out)
+
+
+cdef inline bint looks_international(const Plan *plan, const uint8_t *digits, int count,
+                                     const Digits *own) noexcept nogil:
+    return (
+        own.how == NATIONAL_
+        and plan.has_prefix
+        and own.count == own.code_digits + count
+        and memcmp(digits, own.digit, own.code_digits) == 0
+    )
+
+
+cdef Answer read_plus(const uint8_t *digits, int count,
+                      Digits *number, PlainNumber *out) noexcept nogil:
+    cdef Answer answer
+    take(number, digits, count, INTERNATIONAL_)
+    answer = settle(number, out)
+    if answer == REFUSED and MIN_KEPT <= count <= MAX_E164 and digits[0] != 0:
+        take(number, digits, count, UNKNOWN_RANGE_)
+        return ACCEPTED
+    return answer
+
+
+cdef Answer read_digits(const Plan *plan, const uint8_t *digits, int count,
+                        Digits *number, PlainNumber *out) noexcept nogil:
+    cdef Answer answer, valid
+    cdef Answer own_answer = REFUSED
+    cdef Answer own_valid = REFUSED
+    cdef Digits own
+    cdef bint short_number = False
+    cdef bint zero_zero = count > 1 and digits[0] == 0 and digits[1] == 0
+    if count == 0:
+        return REFUSED
+    if plan != NULL and count >= MIN_AMBIGUOUS:
+        if not plan.usable:
+            return UNCERTAIN
+        short_number = in_range(&plan.short_numbers, digits, count) and in_range(
+            &plan.short_codes, digits, count
+        )
+        if count < MIN_CERTAIN and in_range(&plan.emergency, digits, count):
+            short_number = True
+    if count < MIN_AMBIGUOUS or (short_number and count < MIN_CERTAIN):
+        take(number, digits, count, SHORT_)
+        return ACCEPTED
+
+    if plan != NULL:
+        own_answer = read_in_region(plan, digits, count, &own, out)
+        if own_answer == UNCERTAIN or own_answer == CODE_MISSING:
+            return own_answer
+    if own_answer == ACCEPTED:
+        own_valid = is_valid(&own, out)
+        if own_valid == UNCERTAIN or own_valid == CODE_MISSING:
+            return own_valid
+        if own_valid == ACCEPTED and not looks_international(plan, digits, count, &own):
+            number[0] = own
+            return ACCEPTED
+        if own_valid == REFUSED and (
+            short_number or count < MIN_CERTAIN or (zero_zero and own.how == NATIONAL_)
+        ):
+            own_answer = REFUSED
+
+    answer = REFUSED
+    if not short_number and zero_zero and count >= MIN_CERTAIN:
+        answer = read_plus(digits + 2, count - 2, number, out)
+        number.how = ZERO_ZERO_
+    elif not short_number and count >= MIN_WITHOUT_PLUS:
+        take(number, digits, count, WITHOUT_PLUS_)
+        answer = settle(number, out)
+    if answer == UNCERTAIN or answer == CODE_MISSING:
+        return answer
+    if own_answer == ACCEPTED:
+        if answer == ACCEPTED:
+            valid = is_valid(number, out)
+            if valid != REFUSED:
+                return valid
+        number[0] = own
+        return ACCEPTED
+    if answer == ACCEPTED:
+        return ACCEPTED
+
+    if count > MAX_DIALLED:
+        return REFUSED
+    take(number, digits, count, SHORT_ if short_number or count < MIN_CERTAIN else NOT_FULL_)
+    return ACCEPTED
+
+
+cdef Answer read_without_zero(const Plan *plan, bint plus, const uint8_t *digits, int count,
+                              int zero, Digits *number, PlainNumber *out) noexcept nogil:
+    """Rule 4: digits of which one was written as (0), left out if they are valid only without."""
+    cdef uint8_t fewer[MAX_DIGITS]
+    cdef Digits other
+    cdef Answer valid
+    cdef Answer answer = read_keys(plan, plus, digits, count, number, out)
+    if answer == ACCEPTED:
+        valid = is_valid(number, out)
+        if valid != REFUSED:
+            return valid
+    elif answer != REFUSED:
+        return answer
+    memcpy(fewer, digits, zero)
+    memcpy(fewer + zero, digits + zero + 1, count - zero - 1)
+    valid = read_keys(plan, plus, fewer, count - 1, &other, out)
+    if valid == ACCEPTED:
+        valid = is_valid(&other, out)
+    if valid == ACCEPTED:
+        number[0] = other
+    return answer if valid == REFUSED else valid
+
+
+cdef inline Answer read_keys(const Plan *plan, bint plus, const uint8_t *digits, int count,
+                             Digits *number, PlainNumber *out) noexcept nogil:
+    if plus:
+        return read_plus(digits, count, number, out)
+    return read_digits(plan, digits, count, number, out)
+
+
+cdef class RegionReader:
+    """Reads plain numbers as dialled in one region, or in none; made by reader_for."""
+
+    cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out) noexcept nogil:
+        """Read ASCII or Latin-1 text; out.how is DECLINED_ for all that is not plain."""
+        cdef uint8_t digits[MAX_DIGITS]
+        cdef Digits number
+        cdef int count = 0
+        cdef bint plus = False
+        cdef int zero = -1  # the place of a (0)
+        cdef Py_ssize_t index
+        cdef int written = 0
+        cdef uint8_t character
+        cdef Answer answer
+        out.how = DECLINED_
+        out.e164 = 0
+        out.length = 0
+        if size > TEXT_SIZE:
+            return
+        for index in range(size):
+            character = text[index]
+            if c'0' <= character <= c'9':
+                if count == MAX_DIGITS:
+                    return
+                digits[count] = character - c'0'
+                count += 1
+            elif character == c'+':
+                if plus or count:
+                    return
+                plus = True
+            elif character == c')':
+                if zero < 0 and index > 1 and text[index - 1] == c'0' and text[index - 2] == c'(':
+                    zero = count - 1
+            elif not (character == c' ' or character == c'-' or character == c'.'
+                      or character == c'(' or character == c'/'):
+                return
+
+        if zero < 0:
+            answer = read_keys(self.plan, plus, digits, count, &number, out)
+        else:
+            answer = read_without_zero(self.plan, plus, digits, count, zero, &number, out)
+        if answer != ACCEPTED:
+            if answer == CODE_MISSING:
+                out.how = NEEDS_CODE
+            return
+        out.how = number.how
+        if number.how != SHORT_ and number.how != NOT_FULL_:
+            out.text[0] = c'+'
+            written = 1
+            for index in range(number.count):
+                out.e164 = out.e164 * 10 + number.digit[index]
+        for index in range(number.count):
+            out.text[written + index] = number.digit[index] + c'0'
+        out.length = written + number.count
+
+
+cdef dict _readers = {}
+
+
+cpdef RegionReader reader_for(str region):
+    """The reader of a region that phonenumbers supports, or of None. KeyError for another."""
+    cdef RegionReader reader = _readers.get(region)
+    if reader is None:
+        reader = RegionReader()
+        if region is not None:
+            reader.plan = plan_of_region(region)
+        _readers[region] = reader
+    return reader
+
+
+def read_plain(str text not None, RegionReader reader not None):
+    """Read text as in `reader`'s region: (canonical text, how), or None: ask phonenumbers."""
+    cdef PlainNumber number
+    if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
+        return None
+    while True:
+        reader.read(PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), &number)
+        if number.how != NEEDS_CODE:
+            break
+        load_calling_code(number.missing_code)
+    if number.how == DECLINED_:
+        return None
+    return PyUnicode_DecodeASCII(number.text, number.length, NULL), number.how
