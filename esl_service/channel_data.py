@@ -69,7 +69,5 @@ def write_channel_data(channel: ChannelData) -> dict[str, str]:
     """The headers that say what `channel` does, not encoded; the reverse of reading them."""
     headers = {name.decode(): getattr(channel, field) for field, name in _FIELDS.items()}
     headers["Caller-Privacy-Hide-Number"] = "true" if channel.privacy else "false"
-    # An unset channel variable is not sent, while a profile without a number sends it undefined.
-    return {
-        name: value for name, value in headers.items() if value or not name.startswith("variable_")
-    }
+    # An unset channel variable is not sent; a caller profile's field is, as undefined.
+    return {name: value for name, value in headers.items() if value or name.startswith("Caller-")}

@@ -33,7 +33,7 @@ class Server:
     """The outbound event-socket service.
 
     screen(channel): the decision for a leg; may raise UnanswerableLegError.
-    decided(channel, decision): told of every decision that was sent.
+    decided(channel, decision): told of every decision that was sent; must not wait.
     counts: legs by outcome since the start.
     """
 
@@ -41,7 +41,7 @@ class Server:
         self,
         listen: Address,
         screen: Callable[[ChannelData], Decision],
-        decided: Callable[[ChannelData, Decision], None],
+        decided: Callable[[ChannelData, Decision], None] | None = None,
     ) -> None:
         self._screen = screen
         self._decided = decided
@@ -105,7 +105,8 @@ class Server:
                 microseconds=round(microseconds, 1),
                 **decision.as_dict(),
             )
-            self._decided(event.channel, decision)
+            if self._decided is not None:
+                self._decided(event.channel, decision)
         elif isinstance(event, CommandRefused):
             self._count("command_refused", peer, reply=event.reply)
         else:
