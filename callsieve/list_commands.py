@@ -475,7 +475,8 @@ def _tell(
     published = place.catalog.current().lists.get(name)
     if not isinstance(published, PublishedList):
         published = None
-    covering = published.match(entry.number) if published else None
+    is_prefix = entry.number.endswith("*") and entry.number.startswith("+")
+    covering = published.match(entry.number) if published and not is_prefix else None
     if as_json:
         output.print_json(
             {
@@ -489,8 +490,10 @@ def _tell(
         )
         return
     until = f" until {output.local_time(entry.expires)}" if entry.expires else ""
-    after = f" ({output.state(report)})" if report else ""
-    click.echo(f"{name}: {outcome} {entry.number}{until}{after}")
+    if report:
+        click.echo(f"{name}: {outcome} {entry.number}{until} ({output.state(report)})")
+    else:
+        click.echo(f"{name}: {entry.number} is {outcome}{until}")
     if covering and covering != entry.number:
         click.echo(f"{name}: {entry.number} is covered by the entry {covering}")
 

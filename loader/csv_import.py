@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from loader.csv_rows import (
     Row,
     csv_line,
     field_named,
+    read_entry_cells,
     read_rows,
 )
 from loader.numbers import read_entry
@@ -28,10 +30,7 @@ from loader.store import (
     Reject,
     Store,
     StoreError,
-    check_description,
     os_problem,
-    parse_date,
-    parse_expiry,
     quoted,
 )
 
@@ -142,7 +141,8 @@ def import_file(
 def _entries(
     file: Path, layout: Layout, region: str | None, report: ImportReport, rejects: "_Rejects"
 ) -> Iterator[Entry]:
-    columns = [layout.columns.get(name) for name in COLUMNS]
+    # A column that is not there, or not in a short row, reads as a blank cell.
+    columns = [layout.columns.get(name, sys.maxsize) for name in COLUMNS]
     is_first = bool(layout.header)
     with _open(file) as text:
         for row in read_rows(text, layout.delimiter, MAX_QUOTED_LINES):
@@ -158,7 +158,11 @@ def _entries(
                     raise BadValueError(
                         f"expected at most {layout.width} columns, found {len(row.cells)}"
                     )
-                entry = _entry(row.cells, columns, region)
+                width = len(row.cells)
+                number, date, description, expires = [
+                    row.cells[at] if at < width else "" for at in columns
+                ]
+                entry = read_entry_cells(number, date, description, expires, region)
             except ValueError as error:
                 reject = Reject(row.line, row.raw.rstrip("\r\n"), str(error))
                 report.rejected += 1
@@ -167,18 +171,6 @@ def _entries(
                 rejects.write(row, str(error))
             else:
                 yield entry
-
-
-def _entry(cells: Sequence[str], columns: Sequence[int | None], region: str | None) -> Entry:
-    number, date, description, expires = (
-        cells[at].strip() if at is not None and at < len(cells) else "" for at in columns
-    )
-    return Entry(
-        read_entry(number, region),
-        parse_date(date) if date else None,
-        check_description(description),
-        parse_expiry(expires) if expires else None,
-    )
 
 
 class _Rejects:

@@ -2,13 +2,20 @@
 
 import contextlib
 import datetime
-import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from loader.csv_rows import BOM, COLUMNS, Row, field_named, read_rows
+from loader.csv_rows import (
+    BOM,
+    COLUMNS,
+    Row,
+    csv_line,
+    field_named,
+    read_entry_cells,
+    read_rows,
+)
 from loader.numbers import read_entry
 from loader.store import (
     DEFAULT_LIST,
@@ -16,10 +23,7 @@ from loader.store import (
     Entry,
     Reject,
     StoreError,
-    check_description,
     os_problem,
-    parse_date,
-    parse_expiry,
     quoted,
 )
 
@@ -104,22 +108,10 @@ def _made_unreadable(row: Row) -> str:
 
 
 def _entry(cells: list[str], region: str | None) -> Entry:
-    if len(cells) < 4:
-        cells = [*cells, "", "", ""]
-    elif any(cell.strip() for cell in cells[4:]):
+    if any(cell.strip() for cell in cells[4:]):
         raise BadValueError(f"expected at most 4 columns, found {len(cells)}")
-    number, date, description, expires = (cell.strip() for cell in cells[:4])
-    return Entry(
-        read_entry(number, region),
-        _date(date) if date else None,
-        check_description(description),
-        _expiry(expires) if expires else None,
-    )
-
-
-# Lists have few different days: reading each once is a third of the time of reading a list.
-_date = functools.lru_cache(4096)(parse_date)
-_expiry = functools.lru_cache(4096)(parse_expiry)
+    number, date, description, expires = [*cells, "", "", ""][:4]
+    return read_entry_cells(number, date, description, expires, region)
 
 
 def format_row(entry: Entry, line_end: str) -> str:

@@ -87,7 +87,7 @@ def publish_list(
             {
                 "entries": entries,
                 "rejects": rejects,
-                "next_expiry": next_expiry and next_expiry.isoformat(),
+                "next_expiry": next_expiry.isoformat() if next_expiry else None,
                 "published_at": now.isoformat(),
             },
         )
