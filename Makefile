@@ -8,6 +8,8 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
+STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+
 .PHONY: help build run test check package clean
 
 help: ## list the targets

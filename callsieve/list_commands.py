@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from loader.numbers import read_entry
 
 from callsieve import list_output as output
 from callsieve.wiring import check_rules, rules_region
 from loader.csv_import import import_file, read_layout
 from loader.csv_rows import COLUMNS
+from loader.numbers import read_entry
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,

@@ -165,7 +165,7 @@ def test_the_first_matching_rule_wins_and_the_explanation_says_so() -> None:
 
 NOBODY_CAN_TELL = {
     "list not loaded": {name: LISTS[name] for name in LISTS if name != "Default"},
-    "list unavailable": LISTS | {"Default": UnavailableList("its file is damaged")},
+    "list unavailable": {**LISTS, "Default": UnavailableList("its file is damaged")},
 }
 
 
@@ -227,7 +227,7 @@ def test_a_later_rule_still_decides_when_an_earlier_one_cannot() -> None:
 
 
 def test_an_unavailable_allow_list_leaves_a_listed_number_undecided() -> None:
-    lists = LISTS | {"VIP": UnavailableList("its file is damaged")}
+    lists = {**LISTS, "VIP": UnavailableList("its file is damaged")}
     assert run(leg("inbound", HOTLINE, LISTED), lists=lists).action == "continue"
     decision = run(leg("outbound", LISTED, campaign="Spring"), lists=lists)
     assert (decision.action, decision.status) == ("skip", "Screening unavailable")
