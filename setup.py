@@ -8,7 +8,6 @@ from setuptools import Extension, setup
 PACKAGES = [
     "callsieve",
     "esl_service",
-    "kamailio_plugin",
     "loader",
     "lookup_core",
     "screening",
