@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from loader.numbers import read_entry
 
 from callsieve import list_output as output
 from callsieve.wiring import check_rules, rules_region
 from loader.csv_import import import_file, read_layout
 from loader.csv_rows import COLUMNS
+from loader.numbers import read_entry
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
@@ -32,6 +32,7 @@ from loader.store import (
     Store,
     StoreError,
     escaped,
+    is_prefix,
     open_store,
     parse_date,
     parse_expiry,
@@ -475,8 +476,9 @@ def _tell(
     published = place.catalog.current().lists.get(name)
     if not isinstance(published, PublishedList):
         published = None
-    is_prefix = entry.number.endswith("*") and entry.number.startswith("+")
-    covering = published.match(entry.number) if published and not is_prefix else None
+    covering = None
+    if published and not is_prefix(entry.number):
+        covering = published.match(entry.number)
     if as_json:
         output.print_json(
             {
