@@ -1,14 +1,17 @@
 """Several processes that change one list at once."""
 
+import datetime
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loader.csv_store import CsvStore
 from loader.locking import locked
-from loader.store import Entry, StoreError
+from loader.publishing import publish_list
+from loader.store import Entry, Reject, StoreError
 from lookup_core import Catalog, PublishedList
 
 ADDS = 60
@@ -70,6 +73,24 @@ def test_no_row_is_lost_and_the_last_generation_has_all(tmp_path: Path) -> None:
     assert published.generation == ADDS * len(firsts)
     lines = (store.directory / "lists" / "Default.csv").read_text().splitlines()
     assert len(lines) == 1 + len(expected)
+
+
+def test_nobody_changes_a_list_between_its_reading_and_its_publishing(tmp_path: Path) -> None:
+    """Else the older reading could be published last."""
+    tried = []
+
+    class Watched(CsvStore):
+        def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
+            lock = self.directory / "lists" / f".{name}.csv.lock"
+            with pytest.raises(StoreError, match="another command"), locked(lock, name, wait=0):
+                pass
+            tried.append(name)
+            return super().entries(name, region)
+
+    store = Watched(tmp_path / "store", create=True)
+    catalog = Catalog(store.catalog_directory, create=True)
+    publish_list(store, catalog, "Default", "PL", datetime.datetime.now(datetime.UTC))
+    assert tried == ["Default"]
 
 
 def test_a_lock_that_is_never_released_is_an_error_that_names_the_list(tmp_path: Path) -> None:
