@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
-    const char *PyUnicode_1BYTE_DATA(object text)
+    const unsigned char *PyUnicode_1BYTE_DATA(object text)
 
 EXPECTED_NUMBER = (
     "'+' and 2 to 15 digits of which the first is 1-9, or 1 to 15 of 0-9*#, or 'anonymous'"
@@ -17,7 +17,7 @@ cdef uint64_t pack_text(str text) except 0:
     """pack() for other extension modules."""
     cdef uint64_t key = 0
     if PyUnicode_IS_ASCII(text):
-        key = pack_chars(PyUnicode_1BYTE_DATA(text), len(text))
+        key = pack_chars(<const char *> PyUnicode_1BYTE_DATA(text), len(text))
     if key == 0:
         raise ValueError(f"expected {EXPECTED_NUMBER}, found {text[:40]!r}")
     return key

@@ -28,7 +28,7 @@ from lookup_core.packing cimport (
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
-    const char *PyUnicode_1BYTE_DATA(object text)
+    const unsigned char *PyUnicode_1BYTE_DATA(object text)
 
 _EXPECTED_PREFIX = "'+', 1 to 14 digits of which the first is 1-9, and '*'"
 
@@ -341,7 +341,7 @@ cdef c_array _collect_prefixes(prefixes):
             raise TypeError(f"prefixes[{i}]: expected str, found {type(prefix).__name__}")
         stem = 0
         if PyUnicode_IS_ASCII(prefix):
-            stem = prefix_chars(PyUnicode_1BYTE_DATA(prefix), len(prefix))
+            stem = prefix_chars(<const char *> PyUnicode_1BYTE_DATA(prefix), len(prefix))
         if stem == 0:
             raise ValueError(f"prefixes[{i}]: expected {_EXPECTED_PREFIX}, found {prefix[:40]!r}")
         stems.append(stem)
