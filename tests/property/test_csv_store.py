@@ -174,5 +174,5 @@ class StoreMachine(RuleBasedStateMachine):
             )
 
 
-StoreMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+StoreMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
 TestCsvStore = StoreMachine.TestCase
