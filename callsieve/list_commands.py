@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -32,6 +32,7 @@ from loader.store import (
     Store,
     StoreError,
     escaped,
+    is_prefix,
     open_store,
     parse_date,
     parse_expiry,
@@ -48,12 +49,19 @@ STORE_FAILED = 5
 F = TypeVar("F", bound=Callable[..., object])
 
 
-@dataclass
 class _Place:
     """The store of a command, and where it is published."""
 
-    store: Store
-    catalog: Catalog
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Looking needs no right to write, unless nothing was ever published."""
+        try:
+            return Catalog(self.store.catalog_directory)
+        except CatalogError:
+            return Catalog(self.store.catalog_directory, create=True)
 
     @property
     def region(self) -> str | None:
@@ -75,8 +83,7 @@ class _Place:
 def _opened(url: str, create: bool = False) -> Iterator[_Place]:
     """Opens a store; ends the command with the right exit code when something is wrong with it."""
     try:
-        store = open_store(url, create)
-        yield _Place(store, Catalog(store.catalog_directory, create=True))
+        yield _Place(open_store(url, create))
     except (BrokenPipeError, click.ClickException):
         raise
     except ValueError as error:
@@ -475,8 +482,9 @@ def _tell(
     published = place.catalog.current().lists.get(name)
     if not isinstance(published, PublishedList):
         published = None
-    is_prefix = entry.number.endswith("*") and entry.number.startswith("+")
-    covering = published.match(entry.number) if published and not is_prefix else None
+    covering = None
+    if published and not is_prefix(entry.number):
+        covering = published.match(entry.number)
     if as_json:
         output.print_json(
             {

@@ -16,7 +16,7 @@ from loader.store import NAMED_REJECTS, AddOutcome, Entry, Reject, escaped, quot
 # Widths come from the first rows: a list of millions is printed while it is read.
 MEASURED_ROWS = 1000
 WIDEST_PADDING = 60
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 def print_table(
@@ -130,12 +130,12 @@ def report_json(report: ListReport) -> dict[str, Any]:
 
 
 def layout_line(layout: Layout) -> str:
-    """`separated by semicolon, number = column 1 'Telefon', date = column 2 'Data'`"""
+    """`semicolon-separated; number = column 1 'Telefon', date = column 2 'Data'`"""
     columns = [
         f"{name} = column {at + 1}" + (f" {quoted(layout.header[at], 40)}" if layout.header else "")
         for name, at in layout.columns.items()
     ]
-    separated = "" if layout.width == 1 else f"by {DELIMITER_NAMES[layout.delimiter]}, "
+    separated = "" if layout.width == 1 else f"{DELIMITER_NAMES[layout.delimiter]}-separated; "
     return separated + ", ".join(columns) + ("" if layout.header else " (no header)")
 
 

@@ -105,11 +105,12 @@ class CsvStore:
 
     def _create(self) -> None:
         self._lists.mkdir(parents=True, exist_ok=True)
-        for path, text in (
-            (self._rules, NEW_RULES),
-            (self._lists / f"{DEFAULT_LIST}.csv", HEADER + "\n"),
-        ):
-            if not path.exists():
+        default = self._lists / f"{DEFAULT_LIST}.csv"
+        # Rules that are missing from a store that has lists were lost: an empty file in their place
+        # would take effect with the next reload. So they are made first, and only then.
+        is_new = not any(self._lists.glob("*.csv"))
+        for path, text in ((self._rules, NEW_RULES), (default, HEADER + "\n")):
+            if (is_new or path == default) and not path.exists():
                 with self._lock(path):
                     if not path.exists():
                         with replacing(path) as file:

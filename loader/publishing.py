@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped
+from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped, is_prefix
 from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, pack
 
 RULES_DOCUMENT = "rules"
@@ -75,7 +75,7 @@ def publish_list(
                     expired += 1
                     continue
                 next_expiry = min(next_expiry or what.expires, what.expires)
-            if what.number.endswith("*") and what.number.startswith("+"):
+            if is_prefix(what.number):
                 prefixes.add(what.number)
             else:
                 keys.append(pack(what.number))
@@ -142,6 +142,6 @@ def is_published(catalog: Catalog, name: str, number: str) -> bool:
     published = catalog.current().lists.get(name)
     if not isinstance(published, PublishedList):
         return False
-    if number.endswith("*") and number.startswith("+"):
+    if is_prefix(number):
         return number in published.snapshot.prefixes
     return published.match(number) == number

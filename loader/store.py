@@ -145,8 +145,12 @@ def covers(entry_number: str, number: str) -> bool:
     """Whether an entry is `number` itself or a prefix of it."""
     if entry_number == number:
         return True
-    is_prefix = entry_number.startswith("+") and entry_number.endswith("*")
-    return is_prefix and number.startswith(entry_number[:-1])
+    return is_prefix(entry_number) and number.startswith(entry_number[:-1])
+
+
+def is_prefix(number: str) -> bool:
+    """Whether it is "+48700*"; the feature code "30*" is none."""
+    return number.startswith("+") and number.endswith("*")
 
 
 CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|\+[1-9][0-9]{0,13}\*|[0-9*#]{1,15}|anonymous")
