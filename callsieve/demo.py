@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from callsieve.addresses import ADDRESS, Address
+from callsieve.list_output import print_table
 from callsieve.probe import ProbeResult, ask
 from callsieve.receipt import verdict
 from esl_service.channel_data import ChannelData
@@ -222,13 +223,7 @@ def _play(address: Address) -> int:
         good = _is_expected(leg, result)
         wrong += not good
         rows.append(_row(leg, result, good))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if column == 5 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  ".join(cells).rstrip())
+    print_table(rows[0], rows[1:], numeric=(5,))
     right = len(LEGS) - wrong
     click.echo(f"\n{right} of {len(LEGS)} decisions as expected")
     return wrong
