@@ -413,21 +413,9 @@ def reload(url: str, as_json: bool) -> None:
             region = place.read_region(warn=lambda _: None)
         report = publish_all(place.store, place.catalog, region, check_rules, _now())
         if as_json:
-            answer = {
-                "lists": [output.report_json(one) for one in report.lists],
-                "withdrawn": list(report.withdrawn),
-                "rules": {"generation": report.rules.generation} if report.rules else None,
-                "problems": list(report.problems),
-            }
-            output.print_json(answer)
+            output.print_json(output.reload_json(report))
         else:
-            for one in report.lists:
-                click.echo(f"{one.name}: {output.state(one)}")
-                output.print_rejects(one.named_rejects, one.rejects)
-            for name in report.withdrawn:
-                click.echo(f"{name}: withdrawn, the store no longer has it")
-            if report.rules:
-                click.echo(f"rules: generation {report.rules.generation}")
+            output.print_reload(report)
         if report.problems:
             _fail("\n".join(report.problems), BAD_VALUE)
 
