@@ -65,6 +65,9 @@ class _Place:
 
     @property
     def region(self) -> str | None:
+        return self.read_region(_warn)
+
+    def read_region(self, warn: Callable[[str], object]) -> str | None:
         """What numbers are read in: by callsieve.toml, or by the rules in force if it is broken."""
         try:
             return rules_region(self.store.rules_text())
@@ -72,7 +75,7 @@ class _Place:
             in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
             if in_force is None:
                 raise BadValueError(f"callsieve.toml: {error}") from error
-            _warn(f"callsieve.toml is not in force: {error}")
+            warn(f"callsieve.toml is not in force: {error}")
             return rules_region(in_force.text)
 
     def publish(self, name: str, region: str | None) -> ListReport:
@@ -405,27 +408,14 @@ def reload(url: str, as_json: bool) -> None:
     is 2.
     """
     with _opened(url) as place:
-        try:
-            region = place.region
-        except BadValueError:
-            region = None  # the rules' own report says what is wrong with them
+        region = None
+        with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
+            region = place.read_region(warn=lambda _: None)
         report = publish_all(place.store, place.catalog, region, check_rules, _now())
         if as_json:
-            answer = {
-                "lists": [output.report_json(one) for one in report.lists],
-                "withdrawn": list(report.withdrawn),
-                "rules": {"generation": report.rules.generation} if report.rules else None,
-                "problems": list(report.problems),
-            }
-            output.print_json(answer)
+            output.print_json(output.reload_json(report))
         else:
-            for one in report.lists:
-                click.echo(f"{one.name}: {output.state(one)}")
-                output.print_rejects(one.named_rejects, one.rejects)
-            for name in report.withdrawn:
-                click.echo(f"{name}: withdrawn, the store no longer has it")
-            if report.rules:
-                click.echo(f"rules: generation {report.rules.generation}")
+            output.print_reload(report)
         if report.problems:
             _fail("\n".join(report.problems), BAD_VALUE)
 

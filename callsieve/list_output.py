@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from loader.csv_import import ImportReport, Layout
-from loader.publishing import ListReport
+from loader.publishing import ListReport, StoreReport
 from loader.store import NAMED_REJECTS, AddOutcome, Entry, Reject, escaped, quoted
 
 # Widths come from the first rows: a list of millions is printed while it is read.
@@ -126,6 +126,25 @@ def report_json(report: ListReport) -> dict[str, Any]:
         "rejects": report.rejects,
         "expired": report.expired,
         "next_expiry": report.next_expiry.isoformat() if report.next_expiry else None,
+    }
+
+
+def print_reload(report: StoreReport[Any]) -> None:
+    for one in report.lists:
+        click.echo(f"{one.name}: {state(one)}")
+        print_rejects(one.named_rejects, one.rejects)
+    for name in report.withdrawn:
+        click.echo(f"{escaped(name, 100)}: withdrawn, the store no longer has it")
+    if report.rules:
+        click.echo(f"rules: generation {report.rules.generation}")
+
+
+def reload_json(report: StoreReport[Any]) -> dict[str, Any]:
+    return {
+        "lists": [report_json(one) for one in report.lists],
+        "withdrawn": list(report.withdrawn),
+        "rules": {"generation": report.rules.generation} if report.rules else None,
+        "problems": list(report.problems),
     }
 
 
