@@ -11,7 +11,9 @@ import click
 
 from callsieve.leg_options import leg_options, read_leg
 from callsieve.receipt import receipt_lines
-from callsieve.stores import store_option
+from callsieve.screener import Explained, Screener
+from callsieve.stores import opened, store_option, warn
+from esl_service.errors import UnanswerableLegError
 
 
 @click.command()
@@ -29,20 +31,16 @@ def decide(url: str, as_json: bool, explain: bool, **leg: Any) -> None:
       callsieve decide --caller +48600100200 --called +48221234567
       callsieve decide --queue Infoline --called 605777888 --json --explain
 
-    Exit code: 0 decided; 1 the store cannot be used; 2 the leg cannot be asked about.
+    Exit code: 0 decided; 2 the leg cannot be asked about; 5 the store cannot be used.
     """
-    from callsieve.screener import Screener
-    from callsieve.stores import open_published
-    from esl_service.errors import UnanswerableLegError
-
-    def warn(text: str) -> None:
-        click.echo(f"warning: {text}", err=True)
-
-    screener = Screener(open_published(url, warn, reload=False).catalog, warn)
-    try:
-        explained = screener.explain(read_leg(**leg))
-    except UnanswerableLegError as error:
-        raise click.UsageError(str(error)) from None
+    with opened(url) as place:
+        if not place.has_rules:
+            for problem in place.publish_all().problems:
+                warn(problem)
+        try:
+            explained = Screener(place.catalog, warn).explain(read_leg(**leg))
+        except UnanswerableLegError as error:
+            raise click.UsageError(str(error)) from None
     decision = explained.decision.as_dict()
     if as_json:
         explanation = {
@@ -60,7 +58,7 @@ def decide(url: str, as_json: bool, explain: bool, **leg: Any) -> None:
         click.echo(line)
 
 
-def _explanation(explained: Any) -> Iterator[str]:
+def _explanation(explained: Explained) -> Iterator[str]:
     yield ""
     yield "How the numbers were read:"
     parties = [*explained.facts.callers, explained.facts.called]

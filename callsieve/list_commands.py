@@ -1,18 +1,26 @@
 """The commands that operators keep lists with. Every change is published before they return."""
 
-import contextlib
 import datetime
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
 from callsieve import list_output as output
-from callsieve.wiring import check_rules, rules_region
+from callsieve.stores import (
+    BAD_VALUE,
+    Place,
+    fail,
+    json_option,
+    opened,
+    store_option,
+    utc_now,
+    warn,
+)
+from callsieve.wiring import check_rules
 from loader.csv_import import import_file, read_layout
 from loader.csv_rows import COLUMNS
 from loader.numbers import read_entry
@@ -20,8 +28,6 @@ from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
     is_published,
-    publish_all,
-    publish_list,
 )
 from loader.store import (
     DEFAULT_LIST,
@@ -30,102 +36,17 @@ from loader.store import (
     Entry,
     Reject,
     Store,
-    StoreError,
     escaped,
     is_prefix,
-    open_store,
     parse_date,
     parse_expiry,
     quoted,
 )
-from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, UnavailableList
+from lookup_core import PublishedList, UnavailableList
 
 NOTHING_TO_DO = 1
-BAD_VALUE = 2
 SOME_REJECTED = 3
 NONE_ACCEPTED = 4
-STORE_FAILED = 5
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-class _Place:
-    """The store of a command, and where it is published."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        """Looking needs no right to write, unless nothing was ever published."""
-        try:
-            return Catalog(self.store.catalog_directory)
-        except CatalogError:
-            return Catalog(self.store.catalog_directory, create=True)
-
-    @property
-    def region(self) -> str | None:
-        return self.read_region(_warn)
-
-    def read_region(self, warn: Callable[[str], object]) -> str | None:
-        """What numbers are read in: by callsieve.toml, or by the rules in force if it is broken."""
-        try:
-            return rules_region(self.store.rules_text())
-        except ValueError as error:
-            in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
-            if in_force is None:
-                raise BadValueError(f"callsieve.toml: {error}") from error
-            warn(f"callsieve.toml is not in force: {error}")
-            return rules_region(in_force.text)
-
-    def publish(self, name: str, region: str | None) -> ListReport:
-        return publish_list(self.store, self.catalog, name, region, _now())
-
-
-@contextlib.contextmanager
-def _opened(url: str, create: bool = False) -> Iterator[_Place]:
-    """Opens a store; ends the command with the right exit code when something is wrong with it."""
-    try:
-        yield _Place(open_store(url, create))
-    except (BrokenPipeError, click.ClickException):
-        raise
-    except ValueError as error:
-        _fail(str(error), BAD_VALUE)
-    except (StoreError, CatalogError, SnapshotError, OSError) as error:
-        _fail(str(error), STORE_FAILED)
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    for line in text.splitlines() or [""]:
-        click.echo(f"error: {escaped(line, 1000)}", err=True)
-    sys.exit(code)
-
-
-def _warn(text: str) -> None:
-    for line in text.splitlines():
-        click.echo(f"warning: {escaped(line, 1000)}", err=True)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
-def store_option(command: F) -> F:
-    return click.option(
-        "--store",
-        "url",
-        required=True,
-        envvar="CALLSIEVE_STORE",
-        show_envvar=True,
-        metavar="URL",
-        help="Where the lists are: csv:DIRECTORY.",
-    )(command)
-
-
-def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(
-        command
-    )
 
 
 def _epilog(examples: str, **codes: str) -> str:
@@ -164,7 +85,7 @@ def list_group() -> None:
 @store_option
 def list_create(name: str, url: str) -> None:
     """Create the number list NAME, empty."""
-    with _opened(url, create=True) as place:
+    with opened(url, create=True) as place:
         created = place.store.create_list(name)
         if created or name not in place.catalog.current().lists:
             report = place.publish(name, place.region)
@@ -179,7 +100,7 @@ def list_create(name: str, url: str) -> None:
 @json_option
 def list_ls(url: str, as_json: bool) -> None:
     """Show the lists as they are published: entries, rejects (rows not read) and generation."""
-    with _opened(url) as place:
+    with opened(url) as place:
         published = place.catalog.current().lists
         rows = []
         for name in place.store.list_names():
@@ -193,12 +114,12 @@ def list_ls(url: str, as_json: bool) -> None:
             if isinstance(found, PublishedList):
                 row |= {key: found.info.get(key) for key in ("entries", "rejects")}
             elif isinstance(found, UnavailableList):
-                _warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
+                warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
             else:
-                _warn(f"{name}: not published yet; run callsieve reload")
+                warn(f"{name}: not published yet; run callsieve reload")
             rows.append(row | {"generation": found.generation if found else None})
         for problem in place.store.problems():
-            _warn(problem)
+            warn(problem)
         if as_json:
             output.print_json(rows)
             return
@@ -212,10 +133,10 @@ def list_ls(url: str, as_json: bool) -> None:
 @json_option
 def list_show(name: str, url: str, as_json: bool) -> None:
     """Show every entry of the list NAME (default: Default), and the rows that cannot be read."""
-    with _opened(url) as place:
+    with opened(url) as place:
         rejects: list[Reject] = []
         entries = _without_rejects(place.store.entries(name, place.region), rejects)
-        now = _now()
+        now = utc_now()
         if as_json:
             output.print_json_list(
                 name, (output.entry_json(entry, now) for entry in entries), rejects
@@ -235,7 +156,7 @@ def list_show(name: str, url: str, as_json: bool) -> None:
 @store_option
 def list_remove(name: str, url: str) -> None:
     """Remove the list NAME with all its entries. Refused for Default and while a rule uses it."""
-    with _opened(url) as place:
+    with opened(url) as place:
         store, catalog = place.store, place.catalog
         if name != DEFAULT_LIST:
             in_force = catalog.current().documents.get(RULES_DOCUMENT)
@@ -282,7 +203,7 @@ def add(
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever.
     """
-    with _opened(url, create=True) as place:
+    with opened(url, create=True) as place:
         region = place.region
         entry = Entry(
             read_entry(number, region),
@@ -307,7 +228,7 @@ def add(
 @json_option
 def remove(name: str, number: str, url: str, as_json: bool) -> None:
     """Remove NUMBER (or a prefix, or anonymous) from LIST."""
-    with _opened(url) as place:
+    with opened(url) as place:
         region = place.region
         canonical = read_entry(number, region)
         removed = place.store.remove(name, canonical, region)
@@ -327,10 +248,10 @@ def remove(name: str, number: str, url: str, as_json: bool) -> None:
 @json_option
 def find(number: str, url: str, as_json: bool) -> None:
     """Find every entry that NUMBER falls under, in all lists: itself, prefixes, expired ones."""
-    with _opened(url) as place:
+    with opened(url) as place:
         region = place.region
         canonical = read_entry(number, region)
-        now = _now()
+        now = utc_now()
         found = list(place.store.find(canonical, region))
         listed = any(not entry.expired(now) for _, entry in found)
         if as_json:
@@ -376,7 +297,7 @@ def import_(
     Columns are separated by comma, semicolon, tab or |; the text is UTF-8. Rows that cannot be
     read are written to FILE.rejects.csv with line and reason; correct and import that file.
     """
-    with _opened(url, create=not dry_run) as place:
+    with opened(url, create=not dry_run) as place:
         region = place.region
         layout = read_layout(file, _mapping(mapping), region)
         if not as_json:
@@ -397,27 +318,30 @@ def import_(
 
 @click.command(
     "reload",
-    epilog=_epilog("callsieve reload", exit2="usage, or something was not taken; the rest was"),
+    epilog=_epilog(
+        "callsieve reload\ncallsieve reload Default",
+        exit2="usage, or something was not taken; the rest was",
+    ),
 )
+@click.argument("names", metavar="[LIST]...", nargs=-1)
 @store_option
 @json_option
-def reload(url: str, as_json: bool) -> None:
+def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
     """Read all lists and the rules again and publish them, after a change by hand.
+
+    With LIST: only these lists, and not the rules.
 
     A list or a rules file with a mistake is not taken: what was in force stays, and the exit code
     is 2.
     """
-    with _opened(url) as place:
-        region = None
-        with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
-            region = place.read_region(warn=lambda _: None)
-        report = publish_all(place.store, place.catalog, region, check_rules, _now())
+    with opened(url) as place:
+        report = place.publish_lists(names) if names else place.publish_all()
         if as_json:
             output.print_json(output.reload_json(report))
         else:
             output.print_reload(report)
         if report.problems:
-            _fail("\n".join(report.problems), BAD_VALUE)
+            fail("\n".join(report.problems), BAD_VALUE)
 
 
 def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
@@ -432,7 +356,7 @@ def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
 
 def _future(text: str) -> datetime.datetime:
     moment = parse_expiry(text)
-    if moment < _now():
+    if moment < utc_now():
         raise BadValueError(f"expires: expected a time to come, found {quoted(text)}")
     return moment
 
@@ -461,7 +385,7 @@ def _without_rejects(rows: Iterator[Entry | Reject], rejects: list[Reject]) -> I
 
 
 def _tell(
-    place: _Place,
+    place: Place,
     name: str,
     outcome: str,
     entry: Entry,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from callsieve.addresses import ADDRESS, Address
-from callsieve.stores import store_option
+from callsieve.stores import BAD_VALUE, fail, opened, store_option
 from esl_service.channel_data import ChannelData
 from screening import Decision
 
@@ -41,7 +41,8 @@ def serve(url: str, listen: Address, control: Address | None) -> None:
     Example:
       callsieve serve --store csv:/var/lib/callsieve --listen 127.0.0.1:8084
 
-    Exit code: 0 stopped when told to; 1 it could not start; 3 stopped with legs in hand.
+    Exit code: 0 stopped when told to; 1 it cannot listen; 2 the rules are not good and none are in
+    force; 3 stopped with legs in hand; 5 the store cannot be used.
     """
     import structlog  # gevent and structlog are for this command alone
 
@@ -62,13 +63,20 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     import structlog
     from gevent.event import Event
 
+    from callsieve.expiry import publish_expiries
     from callsieve.screener import Screener
-    from callsieve.stores import open_published
     from esl_service.server import Server
 
     log = structlog.get_logger()
-    published = open_published(url, lambda text: log.warning("store", problem=text), reload=True)
-    screener = Screener(published.catalog, lambda text: log.error("catalog", problem=text))
+    with opened(url, create=True) as place:
+        problems = place.publish_all().problems
+        if not place.has_rules:
+            fail("\n".join(problems), BAD_VALUE)
+        catalog = place.catalog
+    for problem in problems:
+        log.warning("not_taken", problem=problem)
+    screener = Screener(catalog, lambda text: log.error("catalog", problem=text))
+    screener.screen(ChannelData(caller_number="1", called_number="+48221234567"))  # loads metadata
     server = Server(listen, screener.screen, _event_publisher(control))
     try:
         host, port = server.start()
@@ -85,6 +93,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, told_to_stop)
     click.echo(f"listening on {host}:{port}")
+    gevent.spawn(publish_expiries, catalog, url)
     stop.wait()
     server.stop_accepting()
     finishing = gevent.spawn(server.wait)

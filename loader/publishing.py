@@ -2,9 +2,9 @@
 
 import datetime
 from array import array
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped, is_prefix
 from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, pack
@@ -101,6 +101,24 @@ def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> 
     return RulesReport(catalog.publish_document(RULES_DOCUMENT, text), rules)
 
 
+def publish_lists(
+    store: Store,
+    catalog: Catalog,
+    names: Iterable[str],
+    region: str | None,
+    now: datetime.datetime,
+) -> StoreReport[Any]:
+    """Publish these lists. One that cannot be is named in the report's problems."""
+    lists = []
+    problems = []
+    for name in names:
+        try:
+            lists.append(publish_list(store, catalog, name, region, now))
+        except (StoreError, CatalogError, SnapshotError, OSError) as error:
+            problems.append(f"list {escaped(name)}: {error}")
+    return StoreReport(tuple(lists), (), None, tuple(problems))
+
+
 def publish_all(
     store: Store,
     catalog: Catalog,
@@ -115,13 +133,8 @@ def publish_all(
     Lists are withdrawn last, and only when the new rules are in force: the old ones may use them.
     """
     names = store.list_names()
-    lists = []
-    problems = list(store.problems())
-    for name in names:
-        try:
-            lists.append(publish_list(store, catalog, name, region, now))
-        except (StoreError, CatalogError, SnapshotError, OSError) as error:
-            problems.append(f"list {escaped(name)}: {error}")
+    published = publish_lists(store, catalog, names, region, now)
+    problems = [*store.problems(), *published.problems]
     rules = None
     gone = [name for name in catalog.current().lists if name not in names]
     withdrawn = []
@@ -134,7 +147,7 @@ def publish_all(
         for name in gone:
             catalog.withdraw(name)
             withdrawn.append(name)
-    return StoreReport(tuple(lists), tuple(withdrawn), rules, tuple(problems))
+    return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
 
 
 def is_published(catalog: Catalog, name: str, number: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -19,6 +21,7 @@ from callsieve.demo import LEGS
 from callsieve.probe import ask
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.switch_side import DISCONNECT, SwitchSide
+from lookup_core import Catalog
 from tests.support.service import Service, run, running
 
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
@@ -313,3 +316,21 @@ def test_the_demo_shows_every_outcome(tmp_path: Path) -> None:
     for word in ("continue", "hangup", "redirect", "skip Do not call", "skip Blacklist", "present"):
         assert word in demo.stdout
     assert f"{len(LEGS)} of {len(LEGS)} decisions as expected" in demo.stdout
+
+
+def test_an_entry_ends_at_its_time_without_anybody(service: Service) -> None:
+    """A few seconds to come: the leg is refused before, and goes on once the list was published."""
+    moment = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
+    leg = ("--caller", "+48600999888", "--called", HOTLINE)
+    expires = moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S")
+    added = service.command("add", "Default", "+48600999888", "--expires", expires)
+    assert added.returncode == 0, added.stderr
+    if datetime.now(UTC) < moment:
+        assert service.probe(*leg)["action"] == "hangup"
+    catalog = Catalog(service.store / "snapshots")
+    while catalog.current().lists["Default"].generation == 2:
+        assert service.process.poll() is None
+        os.sched_yield()
+    assert datetime.now(UTC) > moment
+    assert service.probe(*leg)["action"] == "continue"
+    assert service.command("find", "+48600999888").returncode == 1
