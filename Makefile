@@ -8,7 +8,9 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-.PHONY: help build run test check clean
+STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+
+.PHONY: help build run test check package clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest --ignore-missing-stub $(STUBBED)
+
+package: build ## sdist, wheel, a fresh environment, the probe
+	tools/test-package $(PY)
 
 clean: ## remove what build made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store

@@ -8,7 +8,6 @@ from setuptools import Extension, setup
 PACKAGES = [
     "callsieve",
     "esl_service",
-    "kamailio_plugin",
     "loader",
     "lookup_core",
     "screening",
@@ -28,7 +27,10 @@ EXTENSIONS = [
 setup(
     packages=PACKAGES,
     package_dir={"": "."},
-    package_data={package: ["py.typed", "*.pyi", "*.pxd", "*.pyx", "*.h"] for package in PACKAGES},
+    package_data={
+        package: ["py.typed", "*.pyi", "*.pxd", "*.pyx", "*.h", "*.txt", "sample_store/**"]
+        for package in PACKAGES
+    },
     ext_modules=cythonize(
         EXTENSIONS,
         language_level=3,

@@ -1,1 +1,25 @@
 """Pure decisions: call facts, rules, decide(). No sockets, no files, no compiled code."""
+
+from screening.decide import Lists, NumberList, UnavailableList, decide
+from screening.decision import Action, Decision, Step
+from screening.facts import FLOWS, WITHHELD, CallFacts, Flow, Party
+from screening.rules import Rules
+from screening.rules_document import RulesError, parse_rules
+
+__all__ = [
+    "FLOWS",
+    "WITHHELD",
+    "Action",
+    "CallFacts",
+    "Decision",
+    "Flow",
+    "Lists",
+    "NumberList",
+    "Party",
+    "Rules",
+    "RulesError",
+    "Step",
+    "UnavailableList",
+    "decide",
+    "parse_rules",
+]

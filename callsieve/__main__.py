@@ -1,0 +1,5 @@
+"""`python -m callsieve`."""
+
+from callsieve.cli import main
+
+main(prog_name="callsieve")

@@ -1,0 +1,423 @@
+"""The commands that operators keep lists with. Every change is published before they return."""
+
+import datetime
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from callsieve import list_output as output
+from callsieve.stores import (
+    BAD_VALUE,
+    Place,
+    fail,
+    json_option,
+    opened,
+    store_option,
+    utc_now,
+    warn,
+)
+from callsieve.wiring import check_rules
+from loader.csv_import import import_file, read_layout
+from loader.csv_rows import COLUMNS
+from loader.numbers import read_entry
+from loader.publishing import (
+    RULES_DOCUMENT,
+    ListReport,
+    is_published,
+)
+from loader.store import (
+    DEFAULT_LIST,
+    AddOutcome,
+    BadValueError,
+    Entry,
+    Reject,
+    Store,
+    escaped,
+    is_prefix,
+    parse_date,
+    parse_expiry,
+    quoted,
+)
+from lookup_core import PublishedList, UnavailableList
+
+NOTHING_TO_DO = 1
+SOME_REJECTED = 3
+NONE_ACCEPTED = 4
+
+
+def _epilog(examples: str, **codes: str) -> str:
+    """Examples and exit codes below a command's options. codes: exit1="when", exit3=..."""
+    meanings = {
+        "exit0": "done",
+        "exit2": "usage, or a value that cannot be right; nothing was changed",
+        "exit5": "the store or its snapshots cannot be read or written",
+        **codes,
+    }
+    lines = [
+        "\b",
+        "Example:",
+        *(f"  {line}" for line in examples.splitlines()),
+        "",
+        "\b",
+        "Exit codes:",
+        *(f"  {key[4:]}  {meaning}" for key, meaning in sorted(meanings.items())),
+    ]
+    return "\n".join(lines)
+
+
+@click.group(
+    "list",
+    short_help="Create, show and remove number lists.",
+    epilog=_epilog("callsieve list create Opt-outs --store csv:/var/lib/callsieve"),
+)
+def list_group() -> None:
+    """Create, show and remove number lists. The list Default always exists."""
+
+
+@list_group.command(
+    "create", epilog=_epilog("callsieve list create Opt-outs", exit1="the list is there already")
+)
+@click.argument("name")
+@store_option
+def list_create(name: str, url: str) -> None:
+    """Create the number list NAME, empty."""
+    with opened(url, create=True) as place:
+        created = place.store.create_list(name)
+        if created or name not in place.catalog.current().lists:
+            report = place.publish(name, place.region)
+            click.echo(f"{name}: created ({output.state(report)})")
+        else:
+            click.echo(f"{name}: already there")
+            sys.exit(NOTHING_TO_DO)
+
+
+@list_group.command("ls", epilog=_epilog("callsieve list ls"))
+@store_option
+@json_option
+def list_ls(url: str, as_json: bool) -> None:
+    """Show the lists as they are published: entries, rejects (rows not read) and generation."""
+    with opened(url) as place:
+        published = place.catalog.current().lists
+        rows = []
+        for name in place.store.list_names():
+            found = published.get(name)
+            row: dict[str, Any] = {
+                "list": name,
+                "entries": None,
+                "rejects": None,
+                "generation": None,
+            }
+            if isinstance(found, PublishedList):
+                row |= {key: found.info.get(key) for key in ("entries", "rejects")}
+            elif isinstance(found, UnavailableList):
+                warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
+            else:
+                warn(f"{name}: not published yet; run callsieve reload")
+            rows.append(row | {"generation": found.generation if found else None})
+        for problem in place.store.problems():
+            warn(problem)
+        if as_json:
+            output.print_json(rows)
+            return
+        shown = [["-" if v is None else str(v) for v in row.values()] for row in rows]
+        output.print_table(["list", "entries", "rejects", "generation"], shown, numeric=(1, 2, 3))
+
+
+@list_group.command("show", epilog=_epilog("callsieve list show Default"))
+@click.argument("name", default=DEFAULT_LIST)
+@store_option
+@json_option
+def list_show(name: str, url: str, as_json: bool) -> None:
+    """Show every entry of the list NAME (default: Default), and the rows that cannot be read."""
+    with opened(url) as place:
+        rejects: list[Reject] = []
+        entries = _without_rejects(place.store.entries(name, place.region), rejects)
+        now = utc_now()
+        if as_json:
+            output.print_json_list(
+                name, (output.entry_json(entry, now) for entry in entries), rejects
+            )
+            return
+        first = next(entries, None)
+        if first is None:
+            click.echo(f"{name}: no entries")
+        else:
+            rows = (output.entry_cells(entry, now) for entry in chain([first], entries))
+            output.print_table(list(COLUMNS), rows)
+        output.print_rejects(rejects, len(rejects), err=True)
+
+
+@list_group.command("remove", epilog=_epilog("callsieve list remove 'Old campaign'"))
+@click.argument("name")
+@store_option
+def list_remove(name: str, url: str) -> None:
+    """Remove the list NAME with all its entries. Refused for Default and while a rule uses it."""
+    with opened(url) as place:
+        store, catalog = place.store, place.catalog
+        if name != DEFAULT_LIST:
+            in_force = catalog.current().documents.get(RULES_DOCUMENT)
+            _check_unused(name, "callsieve.toml", store.rules_text(), store)
+            _check_unused(name, "the rules in force", in_force.text if in_force else "", store)
+        store.remove_list(name)
+        if name in catalog.current().lists:
+            catalog.withdraw(name)
+        click.echo(f"{name}: removed")
+
+
+@click.command(
+    "add",
+    epilog=_epilog(
+        "callsieve add Default +48600100200 --description 'asked us to stop'\n"
+        "callsieve add Default '+48700*' --expires 2026-12-31",
+        exit1="the list has this very entry",
+    ),
+)
+@click.argument("name", metavar="LIST")
+@click.argument("number")
+@click.option("--description", default="", metavar="TEXT", help="A note, up to 500 characters.")
+@click.option("--date", metavar="YYYY-MM-DD", help="Day of addition.  [default: today]")
+@click.option(
+    "--expires",
+    metavar="TIME",
+    help="Until when it counts: YYYY-MM-DD (to its end) or YYYY-MM-DDTHH:MM, local time."
+    "  [default: for ever]",
+)
+@store_option
+@json_option
+def add(
+    name: str,
+    number: str,
+    description: str,
+    date: str | None,
+    expires: str | None,
+    url: str,
+    as_json: bool,
+) -> None:
+    """Add NUMBER to LIST: a number in any spelling, an extension, a prefix such as '+48700*',
+    or the word anonymous for withheld callers.
+
+    A number that is there already gets the new description, date and expiry; without --expires
+    it then stays for ever.
+    """
+    with opened(url, create=True) as place:
+        region = place.region
+        entry = Entry(
+            read_entry(number, region),
+            parse_date(date) if date is not None else None,
+            description,
+            _future(expires) if expires is not None else None,
+        )
+        outcome = place.store.add(name, entry, region)
+        nothing = outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number)
+        report = None if nothing else place.publish(name, region)
+        _tell(place, name, outcome.value, entry, report, as_json)
+        sys.exit(NOTHING_TO_DO if nothing else 0)
+
+
+@click.command(
+    "remove",
+    epilog=_epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
+)
+@click.argument("name", metavar="LIST")
+@click.argument("number")
+@store_option
+@json_option
+def remove(name: str, number: str, url: str, as_json: bool) -> None:
+    """Remove NUMBER (or a prefix, or anonymous) from LIST."""
+    with opened(url) as place:
+        region = place.region
+        canonical = read_entry(number, region)
+        removed = place.store.remove(name, canonical, region)
+        nothing = not removed and not is_published(place.catalog, name, canonical)
+        report = None if nothing else place.publish(name, region)
+        outcome = "not in the list" if nothing else "removed"
+        _tell(place, name, outcome, Entry(canonical), report, as_json)
+        sys.exit(NOTHING_TO_DO if nothing else 0)
+
+
+@click.command(
+    "find",
+    epilog=_epilog("callsieve find 600100200", exit1="no list has an entry that counts now"),
+)
+@click.argument("number")
+@store_option
+@json_option
+def find(number: str, url: str, as_json: bool) -> None:
+    """Find every entry that NUMBER falls under, in all lists: itself, prefixes, expired ones."""
+    with opened(url) as place:
+        region = place.region
+        canonical = read_entry(number, region)
+        now = utc_now()
+        found = list(place.store.find(canonical, region))
+        listed = any(not entry.expired(now) for _, entry in found)
+        if as_json:
+            entries = [{"list": name, **output.entry_json(entry, now)} for name, entry in found]
+            answer = {"number": canonical, "listed": listed, "entries": entries}
+            output.print_json(answer)
+        elif found:
+            rows = [[name, *output.entry_cells(entry, now)] for name, entry in found]
+            output.print_table(["list", *COLUMNS], rows)
+        else:
+            click.echo(f"{canonical}: in no list")
+        sys.exit(0 if listed else NOTHING_TO_DO)
+
+
+@click.command(
+    "import",
+    epilog=_epilog(
+        "callsieve import Opt-outs numbers.csv\n"
+        "callsieve import Opt-outs numbers.csv --map number=Telefon --map date=3 --dry-run",
+        exit0="every row was accepted: added, updated or there already",
+        exit3="some rows were rejected",
+        exit4="no row was accepted",
+    ),
+)
+@click.argument("name", metavar="LIST")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Which column is the number, date, description or expires: its name, its position from 1,"
+    " or nothing to leave the field out. Without it the header decides.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@store_option
+@json_option
+def import_(
+    name: str, file: Path, mapping: Sequence[str], dry_run: bool, url: str, as_json: bool
+) -> None:
+    """Add the numbers of the CSV file FILE to LIST, all in one step.
+
+    Columns are separated by comma, semicolon, tab or |; the text is UTF-8. Rows that cannot be
+    read are written to FILE.rejects.csv with line and reason; correct and import that file.
+    """
+    with opened(url, create=not dry_run) as place:
+        region = place.region
+        layout = read_layout(file, _mapping(mapping), region)
+        if not as_json:
+            click.echo(f"{escaped(file.name, 100)}: {output.layout_line(layout)}")
+        result = import_file(place.store, name, file, layout, region, dry_run)
+        published = result.accepted and not dry_run
+        report = place.publish(name, region) if published else None
+        if as_json:
+            output.print_json(output.import_json(name, result, report, dry_run))
+        else:
+            output.print_import(name, result, report)
+            if dry_run:
+                click.echo("dry run: nothing was changed")
+        if not result.accepted:
+            sys.exit(NONE_ACCEPTED)
+        sys.exit(SOME_REJECTED if result.rejected else 0)
+
+
+@click.command(
+    "reload",
+    epilog=_epilog(
+        "callsieve reload\ncallsieve reload Default",
+        exit2="usage, or something was not taken; the rest was",
+    ),
+)
+@click.argument("names", metavar="[LIST]...", nargs=-1)
+@store_option
+@json_option
+def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
+    """Read all lists and the rules again and publish them, after a change by hand.
+
+    With LIST: only these lists, and not the rules.
+
+    A list or a rules file with a mistake is not taken: what was in force stays, and the exit code
+    is 2.
+    """
+    with opened(url) as place:
+        report = place.publish_lists(names) if names else place.publish_all()
+        if as_json:
+            output.print_json(output.reload_json(report))
+        else:
+            output.print_reload(report)
+        if report.problems:
+            fail("\n".join(report.problems), BAD_VALUE)
+
+
+def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
+    """Raises BadValueError when the rules would not hold without the list."""
+    try:
+        check_rules(rules, [other for other in store.list_names() if other != name])
+    except ValueError as error:
+        raise BadValueError(
+            f"{name}: not removed; without it {what} would say:\n{error}"
+        ) from error
+
+
+def _future(text: str) -> datetime.datetime:
+    moment = parse_expiry(text)
+    if moment < utc_now():
+        raise BadValueError(f"expires: expected a time to come, found {quoted(text)}")
+    return moment
+
+
+def _mapping(options: Sequence[str]) -> dict[str, str]:
+    """Field -> column from `--map FIELD=COLUMN` options."""
+    mapping: dict[str, str] = {}
+    for option in options:
+        name, equals, column = option.partition("=")
+        if not equals or name not in COLUMNS or name in mapping:
+            raise BadValueError(
+                f"--map: expected FIELD=COLUMN, each FIELD once: {', '.join(COLUMNS)};"
+                f" found {quoted(option)}"
+            )
+        mapping[name] = column.strip()
+    return mapping
+
+
+def _without_rejects(rows: Iterator[Entry | Reject], rejects: list[Reject]) -> Iterator[Entry]:
+    """The entries among `rows`; the rejects are gathered in `rejects`."""
+    for row in rows:
+        if isinstance(row, Reject):
+            rejects.append(row)
+        else:
+            yield row
+
+
+def _tell(
+    place: Place,
+    name: str,
+    outcome: str,
+    entry: Entry,
+    report: ListReport | None,
+    as_json: bool,
+) -> None:
+    """What became of one number. report: None when nothing was published."""
+    published = place.catalog.current().lists.get(name)
+    if not isinstance(published, PublishedList):
+        published = None
+    covering = None
+    if published and not is_prefix(entry.number):
+        covering = published.match(entry.number)
+    if as_json:
+        output.print_json(
+            {
+                "list": name,
+                "number": entry.number,
+                "outcome": outcome,
+                "covered_by": covering,
+                "generation": published.generation if published else None,
+                "entries": published.info.get("entries") if published else None,
+            }
+        )
+        return
+    until = f" until {output.local_time(entry.expires)}" if entry.expires else ""
+    if report:
+        click.echo(f"{name}: {outcome} {entry.number}{until} ({output.state(report)})")
+    else:
+        click.echo(f"{name}: {entry.number} is {outcome}{until}")
+    if covering and covering != entry.number:
+        click.echo(f"{name}: {entry.number} is covered by the entry {covering}")
+
+
+COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, import_, reload)

@@ -1,0 +1,173 @@
+"""From a leg to its decision: published lists and rules, number reading, `decide`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from callsieve.wiring import check_rules
+from esl_service.channel_data import ChannelData
+from esl_service.errors import UnanswerableLegError
+from loader.numbers import check_region, read_number
+from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
+from screening import (
+    FLOWS,
+    WITHHELD,
+    CallFacts,
+    Decision,
+    Flow,
+    Lists,
+    NumberList,
+    Party,
+    Rules,
+    Step,
+    decide,
+)
+from screening import UnavailableList as NoList
+from screening.rules import Gateway, Network
+
+RULES_DOCUMENT = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision with everything that led to it."""
+
+    facts: CallFacts
+    decision: Decision
+    steps: tuple[Step, ...]
+
+
+class Screener:
+    """Decides legs from what a catalog has published; follows it to each new generation.
+
+    problem(text): told once of everything that was published but cannot be used.
+    """
+
+    def __init__(self, catalog: Catalog, problem: Callable[[str], object]) -> None:
+        self._catalog = catalog
+        self._problem = problem
+        self._rng = random.SystemRandom()
+        self._view: View | None = None
+        self._document: Document | None = None
+        self._rules = Rules()
+        self._lists: Lists = {}
+
+    def screen(self, channel: ChannelData) -> Decision:
+        """The decision for a leg. Raises UnanswerableLegError."""
+        self._follow()
+        return decide(read_facts(channel, self._rules), self._rules, self._lists, self._rng)
+
+    def explain(self, channel: ChannelData) -> Explained:
+        """The same decision and why. Raises UnanswerableLegError."""
+        self._follow()
+        facts = read_facts(channel, self._rules)
+        steps: list[Step] = []
+        decision = decide(facts, self._rules, self._lists, self._rng, steps)
+        return Explained(facts, decision, tuple(steps))
+
+    def _follow(self) -> None:
+        view = self._catalog.current()
+        if view is self._view:
+            return
+        for problem in view.problems:
+            self._problem(problem)
+        self._follow_rules(view.documents.get(RULES_DOCUMENT))
+        self._lists = {name: _as_screened(found) for name, found in view.lists.items()}
+        self._view = view
+
+    def _follow_rules(self, document: Document | None) -> None:
+        if document is None or document == self._document:
+            return
+        self._document = document
+        try:
+            self._rules = check_rules(document.text, None)
+        except ValueError as error:  # only checked rules are published: another version's, then
+            self._problem(f"rules, generation {document.generation}: {error}")
+
+
+def _as_screened(found: PublishedList | UnavailableList) -> NumberList | NoList:
+    return NoList(found.reason) if isinstance(found, UnavailableList) else found
+
+
+def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:
+    """What the leg's channel data comes to under these rules. Raises UnanswerableLegError."""
+    region = _region(channel, rules)
+    return CallFacts(
+        flow=_flow(channel),
+        callers=_callers(channel, rules, region),
+        called=_party("called number", channel.called_number, region),
+        campaign=channel.campaign or None,
+        queue=channel.queue or None,
+        widget=channel.widget or None,
+        route=channel.route or None,
+    )
+
+
+def _flow(channel: ChannelData) -> Flow:
+    if not channel.flow:
+        return "outbound" if channel.direction == "outbound" else "inbound"
+    for flow in FLOWS:
+        if channel.flow == flow:
+            return flow
+    raise UnanswerableLegError(
+        f"callsieve_flow: expected one of {', '.join(FLOWS)}, got {channel.flow[:60]!r}"
+    )
+
+
+def _region(channel: ChannelData, rules: Rules) -> str | None:
+    if channel.region:
+        try:
+            check_region(channel.region)
+        except ValueError as error:
+            raise UnanswerableLegError(f"callsieve_region: {error}") from None
+        return channel.region
+    gateway = rules.gateways.get(channel.gateway) or _sender(channel, rules)
+    return (gateway and gateway.region) or rules.default_region
+
+
+def _sender(channel: ChannelData, rules: Rules) -> Gateway | None:
+    """The gateway whose address sent the leg."""
+    for gateway in rules.gateways.values():
+        if _is_from(channel, gateway.addresses):
+            return gateway
+    return None
+
+
+def _is_from(channel: ChannelData, networks: tuple[Network, ...]) -> bool:
+    if not networks:
+        return False
+    try:
+        address = ip_address(channel.network_address)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _callers(channel: ChannelData, rules: Rules, region: str | None) -> tuple[Party, ...]:
+    """Every identity the caller is screened by.
+
+    FreeSWITCH's caller number is what the caller's headers assert, unchecked; unless whoever sent
+    it is trusted, the caller is also screened by From, so that neither can hide the other.
+    """
+    asserted = _party("caller number", channel.caller_number, region)
+    callers = [asserted]
+    if channel.from_user and not _is_trusted(channel, rules):
+        sender = _party("From user", channel.from_user, region)
+        if sender.number != asserted.number:
+            callers.append(sender)
+    if channel.privacy and all(caller.number != WITHHELD for caller in callers):
+        callers.append(Party("withheld caller", "", WITHHELD, "the caller asked for privacy"))
+    return tuple(callers)
+
+
+def _is_trusted(channel: ChannelData, rules: Rules) -> bool:
+    sender = _sender(channel, rules)
+    return (sender is not None and sender.trusted) or _is_from(channel, rules.trusted_addresses)
+
+
+def _party(source: str, text: str, region: str | None) -> Party:
+    reading = read_number(text, region)
+    return Party(source, text, reading.number, reading.how)

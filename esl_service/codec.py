@@ -1,0 +1,158 @@
+"""The event socket's wire format, without any I/O.
+
+A message is a block of `Name: value` lines ended by an empty line; `Content-Length` announces a
+body behind it. FreeSWITCH percent-encodes the values of events, never the names. Lines are split
+before anything is decoded, and the first header of a name wins: a `%0A` in a caller's display name
+stays in that name. (https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/
+Client-and-Developer-Interfaces/Event-Socket-Library)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from esl_service.errors import LocalProtocolError, RemoteProtocolError
+
+MAX_BLOCK_BYTES = 256 * 1024
+"""Largest header block taken. A leg's is 5 to 6 KB; its SIP message can be 64 KB, a third of it
+percent-encoded to three bytes for one."""
+
+MAX_HEADERS = 4096
+MAX_BODY_BYTES = 1024 * 1024
+MAX_VALUE_CHARACTERS = 500
+
+_UNDEFINED = b"_undef_"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `headers`: raw names to raw values, the first of each name."""
+
+    headers: Mapping[bytes, bytes]
+    body: bytes = b""
+
+    def get(self, name: bytes) -> str:
+        """The decoded value of a header; empty where it is missing, empty or undefined."""
+        return decode_value(self.headers.get(name, b""))
+
+
+def decode_value(value: bytes) -> str:
+    """Text of a percent-encoded value; what is not UTF-8 is replaced, a plus stays a plus."""
+    if value == _UNDEFINED:
+        return ""
+    if b"%" in value:
+        value = unquote_to_bytes(value)
+    return value.decode("utf-8", "replace")
+
+
+class Decoder:
+    """Takes bytes as they come, gives messages as they are complete. Memory is bounded."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._headers: Mapping[bytes, bytes] | None = None
+        self._body_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+
+    def next_message(self) -> Message | None:
+        """The next complete message, None where more bytes are needed.
+
+        Raises RemoteProtocolError, after which the decoder is of no further use.
+        """
+        if self._headers is None and not self._take_block():
+            return None
+        headers = self._headers
+        if headers is None or len(self._buffer) < self._body_bytes:
+            return None
+        body = bytes(self._buffer[: self._body_bytes])
+        del self._buffer[: self._body_bytes]
+        self._headers = None
+        return Message(headers, body)
+
+    def end(self) -> None:
+        """The stream ended. Raises RemoteProtocolError inside a message."""
+        if self._headers is not None or self._buffer.strip(b"\n"):
+            raise RemoteProtocolError("the connection ended inside a message")
+
+    def _take_block(self) -> bool:
+        buffer = self._buffer
+        if buffer[:1] == b"\n":  # FreeSWITCH and its modules put empty lines between messages
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
+            self._searched = 0
+        end = buffer.find(b"\n\n", self._searched)
+        if (len(buffer) if end < 0 else end) > MAX_BLOCK_BYTES:
+            raise RemoteProtocolError(f"a header block of more than {MAX_BLOCK_BYTES} bytes")
+        if end < 0:
+            self._searched = max(0, len(buffer) - 1)
+            return False
+        self._headers = _parse_block(bytes(buffer[:end]))
+        self._body_bytes = _content_length(self._headers)
+        del buffer[: end + 2]
+        self._searched = 0
+        return True
+
+
+def _parse_block(block: bytes) -> dict[bytes, bytes]:
+    if block.count(b"\n") >= MAX_HEADERS:
+        raise RemoteProtocolError(f"a header block of more than {MAX_HEADERS} lines")
+    headers: dict[bytes, bytes] = {}
+    for line in block.split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise RemoteProtocolError(f"expected 'Name: value', got {line[:60]!r}")
+        headers.setdefault(name, value.removeprefix(b" "))
+    return headers
+
+
+def _content_length(headers: Mapping[bytes, bytes]) -> int:
+    text = headers.get(b"Content-Length")
+    if text is None:
+        return 0
+    # isdigit() also keeps out the sign, the spaces and the underscores that int() takes.
+    if not text.isdigit() or len(text) > 10 or int(text) > MAX_BODY_BYTES:
+        raise RemoteProtocolError(
+            f"Content-Length: expected 0 to {MAX_BODY_BYTES}, got {text[:20]!r}"
+        )
+    return int(text)
+
+
+def encode_message(lines: Iterable[tuple[str, str]], first: str = "") -> bytes:
+    """A message of an optional first line and headers.
+
+    Values go out as they are. Raises LocalProtocolError for text that would break out of its line.
+    """
+    parts = [first] if first else []
+    parts += [f"{name}: {value}" for name, value in lines]
+    for part in parts:
+        if "\n" in part or "\r" in part or "\0" in part:
+            raise LocalProtocolError(f"a line break or NUL inside a line: {part[:60]!r}")
+    return "\n".join([*parts, "", ""]).encode("utf-8", "replace")
+
+
+def plain_text(text: str) -> str:
+    """`text` as a value that FreeSWITCH takes as it stands.
+
+    Rules are checked for this when they are read; a reason can quote a file name or an error.
+    """
+    cleaned = "".join(c if c.isprintable() and c not in "${}\\" else "?" for c in text)
+    return cleaned.replace("mod_event_socket", "?")[:MAX_VALUE_CHARACTERS]
+
+
+def execute(application: str, argument: str = "") -> bytes:
+    """The command that runs a dialplan application on the leg of this connection.
+
+    FreeSWITCH expands `${...}` in the argument, API calls included, and takes a message that holds
+    "mod_event_socket" beside "reload" or "unload" for an order to itself, so neither is sent.
+    Raises LocalProtocolError.
+    """
+    if "$" in argument or "mod_event_socket" in argument:
+        raise LocalProtocolError(f"FreeSWITCH would expand or misread {argument[:60]!r}")
+    headers = [("call-command", "execute"), ("execute-app-name", application)]
+    if argument:
+        headers.append(("execute-app-arg", argument))
+    return encode_message(headers, "sendmsg")

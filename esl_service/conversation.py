@@ -1,0 +1,130 @@
+"""One leg's conversation with FreeSWITCH, without any I/O: bytes and the time in, bytes and a
+deadline out.
+
+FreeSWITCH connects and says nothing until it is asked.
+
+| state    | what comes                  | next     | what goes out            |
+|----------|-----------------------------|----------|--------------------------|
+| asking   | (start)                     | asking   | `connect`                |
+| asking   | channel data                | deciding | LegArrived               |
+| deciding | `answer(decision)`          | leaving  | the answer, in one write |
+| leaving  | a reply -ERR                | leaving  | CommandRefused           |
+| any      | disconnect notice           | over     | LegGone unless answered  |
+| any      | end of stream               | over     | LegGone unless answered  |
+| any      | the deadline                | over     | LegSilent unless answered|
+
+Anything else is a RemoteProtocolError. The connection is closed by whoever runs the conversation,
+once it is over; closing before FreeSWITCH has read the answer would take the answer back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from esl_service.answer import answer
+from esl_service.channel_data import ChannelData, read_channel_data
+from esl_service.codec import Decoder, Message, encode_message
+from esl_service.errors import LocalProtocolError, RemoteProtocolError
+from screening import Decision
+
+ASK_SECONDS = 5.0
+"""How long FreeSWITCH may take to describe the leg. It does so in under a millisecond."""
+
+LEAVE_SECONDS = 2.0
+"""How long FreeSWITCH may take to close after the answer."""
+
+CONNECT = encode_message((), "connect")
+
+
+@dataclass(frozen=True, slots=True)
+class LegArrived:
+    """FreeSWITCH described the leg: decide, then call `answer`."""
+
+    channel: ChannelData
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """FreeSWITCH answered a command with -ERR."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegGone:
+    """The leg or the connection ended before there was an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegSilent:
+    """FreeSWITCH did not describe the leg in time."""
+
+
+Event = LegArrived | CommandRefused | LegGone | LegSilent
+
+
+class Conversation:
+    """See the table above. `deadline` is on the same clock as every `now`, in seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._decoder = Decoder()
+        self._state: Literal["asking", "deciding", "leaving", "over"] = "asking"
+        self._parks = False
+        self._ended = False
+        self.opening = CONNECT
+        self.deadline = now + ASK_SECONDS
+
+    @property
+    def over(self) -> bool:
+        return self._state == "over"
+
+    def receive(self, data: bytes) -> None:
+        """Take what was read; no bytes mean the end of the stream. Then ask for `next_event`."""
+        if data:
+            self._decoder.feed(data)
+        else:
+            self._ended = True
+
+    def next_event(self, now: float) -> Event | None:
+        """What happened next, None where there is nothing more to tell. Raises RemoteProtocolError.
+
+        After LegArrived nothing is looked at until `answer` was called.
+        """
+        while self._state in ("asking", "leaving"):
+            message = self._decoder.next_message()
+            if message is None:
+                if self._ended:
+                    return self._end(LegGone())
+                return self._end(LegSilent()) if now >= self.deadline else None
+            event = self._message(message)
+            if event is not None:
+                return event
+        return None
+
+    def answer(self, decision: Decision, now: float) -> bytes:
+        """The bytes to send for `decision`. Raises LocalProtocolError unless one is awaited."""
+        if self._state != "deciding":
+            raise LocalProtocolError(f"no answer is awaited: the conversation is {self._state}")
+        self._state = "leaving"
+        self.deadline = now + LEAVE_SECONDS
+        return answer(decision, self._parks)
+
+    def _message(self, message: Message) -> Event | None:
+        kind = message.get(b"Content-Type")
+        if kind == "text/disconnect-notice":
+            return self._end(LegGone())
+        if kind != "command/reply":
+            raise RemoteProtocolError(f"expected a reply, got Content-Type {kind[:60]!r}")
+        if self._state == "asking":
+            channel = read_channel_data(message)
+            self._parks = channel.parks
+            self._state = "deciding"
+            return LegArrived(channel)
+        reply = message.get(b"Reply-Text")
+        return CommandRefused(reply) if reply.startswith("-ERR") else None
+
+    def _end(self, without_answer: Event) -> Event | None:
+        answered = self._state == "leaving"
+        self._state = "over"
+        return None if answered else without_answer

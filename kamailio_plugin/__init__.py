@@ -1,1 +1,0 @@
-"""Kamailio shell: the KEMI adapter (not built yet)."""

@@ -1,0 +1,160 @@
+"""From a store to the published snapshots and rules that running services follow."""
+
+import datetime
+from array import array
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped, is_prefix
+from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, pack
+
+RULES_DOCUMENT = "rules"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListReport:
+    """What was published of one list.
+
+    entries: different numbers and prefixes in force. expired: rows left out because their time is
+    over. next_expiry: when the first of `entries` ends. named_rejects: the first rejects.
+    """
+
+    name: str
+    generation: int
+    entries: int
+    rejects: int
+    expired: int
+    next_expiry: datetime.datetime | None
+    named_rejects: tuple[Reject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesReport(Generic[T]):
+    """The rules that were published: their generation, and what the check made of them."""
+
+    generation: int
+    rules: T
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport(Generic[T]):
+    """What `publish_all` did. rules: None when `problems` says why they were not published."""
+
+    lists: tuple[ListReport, ...]
+    withdrawn: tuple[str, ...]
+    rules: RulesReport[T] | None
+    problems: tuple[str, ...]
+
+
+def publish_list(
+    store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
+) -> ListReport:
+    """Publish a list as the store has it, without the entries that have expired at `now` (aware).
+
+    Raises StoreError when it cannot be read, CatalogError, SnapshotError or OSError when it cannot
+    be published; what was published before stays.
+    """
+    # Under the lock, so that of two publishers the one that read last publishes last.
+    with store.locked(name):
+        keys = array("Q")
+        prefixes = set()
+        rejects = expired = 0
+        named: list[Reject] = []
+        next_expiry: datetime.datetime | None = None
+        for what in store.entries(name, region):
+            if isinstance(what, Reject):
+                rejects += 1
+                if len(named) < NAMED_REJECTS:
+                    named.append(what)
+                continue
+            if what.expires is not None:
+                if what.expired(now):
+                    expired += 1
+                    continue
+                next_expiry = min(next_expiry or what.expires, what.expires)
+            if is_prefix(what.number):
+                prefixes.add(what.number)
+            else:
+                keys.append(pack(what.number))
+        entries = len(set(keys)) + len(prefixes)
+        generation = catalog.publish(
+            name,
+            keys,
+            sorted(prefixes),
+            {
+                "entries": entries,
+                "rejects": rejects,
+                "next_expiry": next_expiry.isoformat() if next_expiry else None,
+                "published_at": now.isoformat(),
+            },
+        )
+    return ListReport(name, generation, entries, rejects, expired, next_expiry, tuple(named))
+
+
+def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> RulesReport[T]:
+    """Publish the rules text. When `check` raises, nothing is published and the error goes on."""
+    text = store.rules_text()
+    rules = check(text)
+    return RulesReport(catalog.publish_document(RULES_DOCUMENT, text), rules)
+
+
+def publish_lists(
+    store: Store,
+    catalog: Catalog,
+    names: Iterable[str],
+    region: str | None,
+    now: datetime.datetime,
+) -> StoreReport[Any]:
+    """Publish these lists. One that cannot be is named in the report's problems."""
+    lists = []
+    problems = []
+    for name in names:
+        try:
+            lists.append(publish_list(store, catalog, name, region, now))
+        except (StoreError, CatalogError, SnapshotError, OSError) as error:
+            problems.append(f"list {escaped(name)}: {error}")
+    return StoreReport(tuple(lists), (), None, tuple(problems))
+
+
+def publish_all(
+    store: Store,
+    catalog: Catalog,
+    region: str | None,
+    check: Callable[[str, Collection[str]], T],
+    now: datetime.datetime,
+) -> StoreReport[T]:
+    """Publish every list and the rules; withdraw the lists that the store no longer has.
+
+    One bad list or a bad rules file does not hold up the rest: it keeps what was published before
+    and is named in the report's problems. check(text, list names): ValueError for bad rules.
+    Lists are withdrawn last, and only when the new rules are in force: the old ones may use them.
+    """
+    names = store.list_names()
+    published = publish_lists(store, catalog, names, region, now)
+    problems = [*store.problems(), *published.problems]
+    rules = None
+    gone = [name for name in catalog.current().lists if name not in names]
+    withdrawn = []
+    try:
+        rules = publish_rules(store, catalog, lambda text: check(text, names))
+    except (ValueError, StoreError) as error:
+        problems.append(f"rules not taken: {error}")
+        problems += [f"list {escaped(name)}: removed, kept until the rules are" for name in gone]
+    else:
+        for name in gone:
+            catalog.withdraw(name)
+            withdrawn.append(name)
+    return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
+
+
+def is_published(catalog: Catalog, name: str, number: str) -> bool:
+    """Whether running services have this very number or prefix in the list."""
+    published = catalog.current().lists.get(name)
+    if not isinstance(published, PublishedList):
+        return False
+    if is_prefix(number):
+        return number in published.snapshot.prefixes
+    return published.match(number) == number

@@ -1,0 +1,270 @@
+"""A store keeps the number lists and the rules text; what is in it is the truth.
+
+Everything that is published comes from a store. This page has what all stores share: an entry, a
+row that could not be read, the checks of names and values, the errors, and the interface.
+"""
+
+import datetime
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+DEFAULT_LIST = "Default"
+MAX_NAME_CHARACTERS = 64
+# A file name is at most 255 bytes, and some are left for the endings of working files.
+MAX_NAME_BYTES = 200
+MAX_DESCRIPTION = 500
+# A report names this many rejects; its counts are always whole.
+NAMED_REJECTS = 20
+# These would change the meaning of a FreeSWITCH value that holds the list's name.
+FORBIDDEN_IN_NAMES = "/${}|\\'\""
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked. The text names the place, what was expected and found."""
+
+
+class BadValueError(StoreError, ValueError):
+    """The caller's value is at fault: a list name, number, date, description, expiry or URL."""
+
+
+class UnknownListError(BadValueError):
+    """There is no list of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One number of a list.
+
+    number: canonical text ("+48600100200", "1000"), a prefix ("+48700*") or "anonymous".
+    date: day of addition. None: a row read from a store says none; a row to add gets today's date,
+    or keeps the date that the list has for this number.
+    description: at most 500 characters, no control characters. "" in a row to add keeps what is
+    there. expires: aware; the entry counts until then. None: for ever.
+    """
+
+    number: str
+    date: datetime.date | None = None
+    description: str = ""
+    expires: datetime.datetime | None = None
+
+    def expired(self, now: datetime.datetime) -> bool:
+        return self.expires is not None and self.expires < now
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that could not be read: line number from 1, the row as it stands, what was wrong."""
+
+    line: int
+    text: str
+    reason: str
+
+
+class AddOutcome(StrEnum):
+    ADDED = "added"
+    PRESENT = "already there"
+    UPDATED = "updated"
+
+
+class Store(Protocol):
+    """What a store does. `region` is the default region that national numbers are read in.
+
+    Every method raises StoreError when the store cannot be read or written, and UnknownListError
+    for the name of a list that is not there.
+    """
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def catalog_directory(self) -> Path:
+        """Where the snapshots of this store are published on this machine."""
+
+    def list_names(self) -> tuple[str, ...]:
+        """Sorted. `Default` is always one of them."""
+
+    def problems(self) -> tuple[str, ...]:
+        """What lies in the store and can be no list, one sentence each."""
+
+    def create_list(self, name: str) -> bool:
+        """False when it was there already."""
+
+    def remove_list(self, name: str) -> None:
+        """Remove a list and all its entries. Raises BadValueError for `Default`."""
+
+    def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
+        """All rows in order, expired ones and repeated numbers too."""
+
+    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
+        """Put one number into a list; on disk when this returns.
+
+        A number that is there already gets this entry's expiry (none: it stays for ever), and its
+        date and description where this entry has them.
+        """
+
+    def add_many(
+        self, name: str, entries: Iterable[Entry], region: str | None, *, dry_run: bool = False
+    ) -> dict[AddOutcome, int]:
+        """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
+
+    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
+        """Take a number (canonical text, prefix or "anonymous") out; empty when it was not
+        there.
+        """
+
+    def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
+        """(list, entry) of each entry that is this number or a prefix of it, expired ones too."""
+
+    def rules_text(self) -> str: ...
+
+    def locked(self, name: str) -> AbstractContextManager[None]:
+        """No other process changes or publishes this list meanwhile. Not to be nested."""
+
+
+def open_store(url: str, create: bool = False) -> Store:
+    """The store at `url`: `csv:DIRECTORY`.
+
+    create: make what is missing, the list Default and a commented rules file included.
+    Raises BadValueError for an unknown kind of store, StoreError when there is none at that place.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon or scheme != "csv" or not rest:
+        raise BadValueError(f"store: expected csv:DIRECTORY, found {quoted(url)}")
+    from loader.csv_store import CsvStore  # it imports this module
+
+    return CsvStore(Path(rest), create=create)
+
+
+def covers(entry_number: str, number: str) -> bool:
+    """Whether an entry is `number` itself or a prefix of it."""
+    if entry_number == number:
+        return True
+    return is_prefix(entry_number) and number.startswith(entry_number[:-1])
+
+
+def is_prefix(number: str) -> bool:
+    """Whether it is "+48700*"; the feature code "30*" is none."""
+    return number.startswith("+") and number.endswith("*")
+
+
+CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|\+[1-9][0-9]{0,13}\*|[0-9*#]{1,15}|anonymous")
+
+
+def check_number(text: str) -> str:
+    """`text` itself when it is a canonical number, a prefix or "anonymous". Raises
+    BadValueError.
+    """
+    if not CANONICAL.fullmatch(text):
+        raise BadValueError(
+            f"number: expected +DIGITS, +DIGITS* for a prefix, a dialled number or anonymous,"
+            f" found {quoted(text)}"
+        )
+    return text
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """`text` in quotes for a message: one line, nothing that moves a cursor, at most `limit`
+    long.
+    """
+    return f"'{escaped(text, limit)}'"
+
+
+def escaped(text: str, limit: int | None = None) -> str:
+    """`text` with every unprintable character as an escape, cut at `limit` characters."""
+    cut = limit is not None and len(text) > limit
+    kept = text[:limit] if cut else text
+    if not kept.isprintable():
+        kept = "".join(
+            c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+            for c in kept
+        )
+    return kept + "..." if cut else kept
+
+
+def check_list_name(name: str) -> str:
+    """`name` itself when it can name a list. Raises BadValueError saying why it cannot."""
+    problem = None
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        problem = f"expected 1 to {MAX_NAME_CHARACTERS} characters, found {len(name)}"
+    elif bad := next((c for c in name if not c.isprintable()), None):
+        problem = f"expected printable characters, found {quoted(bad)}"
+    elif bad := next((c for c in name if c in FORBIDDEN_IN_NAMES), None):
+        problem = f"expected none of {' '.join(FORBIDDEN_IN_NAMES)}, found {bad}"
+    elif "mod_event_socket" in name:
+        problem = (
+            "expected no mod_event_socket in it: FreeSWITCH takes some such values for commands"
+        )
+    elif name.startswith("."):
+        problem = "expected no dot at the start"
+    elif name != name.strip():
+        problem = "expected no space at the start or end"
+    elif len(name.encode()) > MAX_NAME_BYTES:
+        problem = f"expected at most {MAX_NAME_BYTES} bytes in UTF-8, found {len(name.encode())}"
+    elif name != unicodedata.normalize("NFC", name):
+        problem = "expected composed letters (Unicode NFC), found a letter with a separate accent"
+    if problem:
+        raise BadValueError(f"list name {quoted(name)}: {problem}")
+    return name
+
+
+def check_description(text: str) -> str:
+    """`text` itself when it can be a description. Raises BadValueError."""
+    if len(text) > MAX_DESCRIPTION:
+        raise BadValueError(
+            f"description: expected at most {MAX_DESCRIPTION} characters, found {len(text)}"
+        )
+    if not text.isprintable():
+        for character in text:
+            # Unprintable by Python's rule are also joiners and marks that languages and emoji need.
+            if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+                raise BadValueError(
+                    f"description: expected no control characters, found {quoted(character)}"
+                )
+    return text
+
+
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
+
+
+def parse_date(text: str) -> datetime.date:
+    """A day from `2026-11-23`, or from such a day with a time of day. Raises BadValueError."""
+    try:
+        if ISO_DAY.fullmatch(text):
+            return datetime.date.fromisoformat(text)
+        if ISO_TIME.fullmatch(text):
+            return datetime.datetime.fromisoformat(text).date()
+    except ValueError:
+        pass  # the form is right and the day does not exist: the same error
+    raise BadValueError(f"date: expected YYYY-MM-DD, found {quoted(text)}")
+
+
+def parse_expiry(text: str) -> datetime.datetime:
+    """A moment in UTC from an ISO day (its last second, local time zone) or an ISO date and time.
+
+    Without an offset the time is local. Raises BadValueError; nothing unreadable means "never".
+    """
+    try:
+        if ISO_DAY.fullmatch(text):
+            last_second = datetime.time(23, 59, 59)
+            moment = datetime.datetime.combine(datetime.date.fromisoformat(text), last_second)
+        elif ISO_TIME.fullmatch(text):
+            moment = datetime.datetime.fromisoformat(text)
+        else:
+            raise ValueError
+        return moment.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        raise BadValueError(
+            f"expires: expected YYYY-MM-DD or YYYY-MM-DDTHH:MM, found {quoted(text)}"
+        ) from None
+
+
+def os_problem(error: OSError, path: Path) -> str:
+    """One line for a message: which file, what the system said."""
+    return f"{escaped(str(error.filename or path), 300)}: {error.strerror or error}"

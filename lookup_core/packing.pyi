@@ -1,0 +1,6 @@
+from typing import Final
+
+EXPECTED_NUMBER: Final[str]
+
+def pack(text: str) -> int: ...
+def unpack(key: int) -> str: ...

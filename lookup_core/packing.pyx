@@ -1,0 +1,51 @@
+"""Canonical number text <-> packed 64-bit key. packing.pxd has the forms and the code."""
+
+from cpython.long cimport PyLong_AsUnsignedLongLong
+from cpython.unicode cimport PyUnicode_DecodeLatin1
+from libc.stdint cimport uint64_t
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    const unsigned char *PyUnicode_1BYTE_DATA(object text)
+
+EXPECTED_NUMBER = (
+    "'+' and 2 to 15 digits of which the first is 1-9, or 1 to 15 of 0-9*#, or 'anonymous'"
+)
+
+
+cdef uint64_t pack_text(str text) except 0:
+    """pack() for other extension modules."""
+    cdef uint64_t key = 0
+    if PyUnicode_IS_ASCII(text):
+        key = pack_chars(<const char *> PyUnicode_1BYTE_DATA(text), len(text))
+    if key == 0:
+        raise ValueError(f"expected {EXPECTED_NUMBER}, found {text[:40]!r}")
+    return key
+
+
+cdef str unpack_key(uint64_t key):
+    """unpack() for other extension modules; None for a key that no text packs to."""
+    cdef char text[MAX_TEXT]
+    cdef Py_ssize_t length = unpack_chars(key, text)
+    return PyUnicode_DecodeLatin1(text, length, NULL) if length else None
+
+
+def pack(str text not None) -> int:
+    """The packed 64-bit key of a canonical number text: "+48600100200", "*30" or "anonymous".
+
+    Raises ValueError for any other text.
+    """
+    return pack_text(text)
+
+
+def unpack(key) -> str:
+    """The canonical text of a packed key. Raises ValueError for a key that no text packs to."""
+    if not isinstance(key, int):
+        raise TypeError(f"expected int, found {type(key).__name__}")
+    text = None
+    if 0 <= key <= ANONYMOUS:
+        text = unpack_key(PyLong_AsUnsignedLongLong(key))
+    if text is None:
+        # Hexadecimal: str() of an int of more than 4300 digits is itself an error.
+        raise ValueError(f"expected the packed key of a number, found {hex(key)[:40]}")
+    return text

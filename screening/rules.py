@@ -1,0 +1,83 @@
+"""The rules of a store as plain data; `rules_document` reads them from TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from types import MappingProxyType
+from typing import Literal
+
+from screening.facts import Flow
+
+Network = IPv4Network | IPv6Network
+FailPolicy = Literal["open", "closed"]
+
+DEFAULT_FAIL_POLICY: Mapping[Flow, FailPolicy] = MappingProxyType(
+    {"inbound": "open", "outbound": "closed", "callback": "closed", "widget": "closed"}
+)
+"""What a leg gets when its question cannot be answered: `open` goes on, `closed` does not."""
+
+DEFAULT_STATUS = "Blacklist"
+"""Status of a campaign number that is not dialled, unless the campaign names its own."""
+
+DEFAULT_CAUSE = "CALL_REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """Inbound legs of listed callers, to `called` if given: hang up or redirect."""
+
+    name: str
+    list: str
+    action: Literal["hangup", "redirect"]
+    called: tuple[str, ...] | None = None
+    cause: str = DEFAULT_CAUSE
+    redirect: str | None = None
+    except_lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRule:
+    """Numbers that a campaign, a queue's callbacks or a widget's callbacks must not dial."""
+
+    name: str
+    lists: tuple[str, ...]
+    except_lists: tuple[str, ...] = ()
+    status: str = DEFAULT_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Outbound legs that present a random number of a list."""
+
+    name: str
+    present_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """How numbers from one gateway are read, and whether it vouches for the caller's identity.
+
+    It is known by its addresses: on an inbound leg its name is the caller's to choose (FreeSWITCH
+    takes it from the request URI, `gw+NAME` or `;gw=NAME`).
+    """
+
+    region: str | None = None
+    addresses: tuple[Network, ...] = ()
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules of a store. An empty one screens nothing."""
+
+    default_region: str | None = None
+    forwardings: tuple[Forwarding, ...] = ()
+    campaigns: Mapping[str, SkipRule] = field(default_factory=dict)
+    queues: Mapping[str, SkipRule] = field(default_factory=dict)
+    widgets: Mapping[str, SkipRule] = field(default_factory=dict)
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    trusted_addresses: tuple[Network, ...] = ()
+    fail: Mapping[Flow, FailPolicy] = field(default_factory=lambda: DEFAULT_FAIL_POLICY)

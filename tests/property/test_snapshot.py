@@ -1,0 +1,202 @@
+"""A snapshot file against a Python set."""
+
+import random
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookup_core import Snapshot, pack
+from tests.support.numbers import E164, LISTS, NUMBER, PREFIXES, expected_match
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("snapshot") / "list"
+    yield path
+    assert list(path.parent.iterdir()) == [path], "nothing else stays in the directory"
+
+
+def built(path: Path, numbers: list[str], prefixes: list[str]) -> Snapshot:
+    Snapshot.build(path, numbers, prefixes)
+    return Snapshot.open(path)
+
+
+@given(numbers=LISTS, prefixes=PREFIXES, others=LISTS)
+def test_membership_and_match(
+    path: Path, numbers: list[str], prefixes: list[str], others: list[str]
+) -> None:
+    snapshot = built(path, numbers, prefixes)
+    asked = numbers + others + [prefix[:-1] + "0" for prefix in prefixes]
+    keys = array("Q", map(pack, asked))
+    expected = [expected_match(number, numbers, prefixes) for number in asked]
+    assert [snapshot.match(number) for number in asked] == expected
+    inside = [entry is not None for entry in expected]
+    assert [number in snapshot for number in asked] == inside
+    assert [key in snapshot for key in keys] == inside
+    assert snapshot.contains_many(keys) == bytearray(inside)
+
+
+@given(numbers=LISTS, prefixes=PREFIXES)
+def test_contents(path: Path, numbers: list[str], prefixes: list[str]) -> None:
+    snapshot = built(path, numbers, prefixes)
+    listed = list(snapshot)
+    assert len(snapshot) == len(listed) == len(set(numbers))
+    assert set(listed) == set(numbers)
+    assert len(snapshot.prefixes) == len(set(prefixes))
+    assert set(snapshot.prefixes) == set(prefixes)
+    assert snapshot.nbytes == path.stat().st_size
+    snapshot.verify()
+
+
+@given(numbers=LISTS)
+def test_every_way_to_give_numbers_makes_the_same_file(path: Path, numbers: list[str]) -> None:
+    Snapshot.build(path, numbers)
+    from_texts = path.read_bytes()
+    keys = array("Q", map(pack, numbers))
+    for given_numbers in (iter(numbers), keys, memoryview(keys), list(keys), reversed(keys)):
+        Snapshot.build(path, given_numbers)
+        assert path.read_bytes() == from_texts
+
+
+@given(text=st.text("0123456789", min_size=2, max_size=15).filter(lambda text: text[0] != "0"))
+def test_dialled_e164_and_anonymous_are_never_confused(path: Path, text: str) -> None:
+    kinds = {text, f"+{text}", "anonymous"}
+    for listed in kinds:
+        snapshot = built(path, [listed], [])
+        assert {kind for kind in kinds if kind in snapshot} == {listed}
+        assert (int(text) in snapshot) == (listed == f"+{text}")
+    snapshot = built(path, [], [f"+{text[:1]}*"])
+    assert {kind for kind in kinds if kind in snapshot} == {f"+{text}"}
+
+
+@given(number=E164, lengths=st.sets(st.integers(1, 14)))
+def test_the_longest_prefix_wins(path: Path, number: str, lengths: set[int]) -> None:
+    lengths = {length for length in lengths if length < len(number)}
+    prefixes = [f"{number[: length + 1]}*" for length in lengths]
+    snapshot = built(path, [], prefixes)
+    for _ in range(len(lengths)):
+        longest = max(prefixes, key=len)
+        assert snapshot.match(number) == longest
+        prefixes.remove(longest)
+        snapshot = built(path, [], prefixes)
+    assert snapshot.match(number) is None
+
+
+def test_random_gives_each_number_as_often_and_never_anonymous(path: Path) -> None:
+    pool = ["+48600100200", "+48600100201", "1000", "*30"]
+    snapshot = built(path, [*pool, "anonymous"], ["+49*"])
+    rng = random.Random(20)
+    drawn = [snapshot.random(rng) for _ in range(4000)]
+    counts = {number: drawn.count(number) for number in pool}
+    assert sum(counts.values()) == 4000
+    # Six standard deviations of a binomial with p = 1/4.
+    assert all(abs(count - 1000) < 6 * 27.4 for count in counts.values()), counts
+    assert built(path, ["anonymous"], []).random(rng) is None
+    assert built(path, [], ["+48*"]).random(rng) is None
+
+
+def test_a_list_of_three_numbers_is_small(path: Path) -> None:
+    assert built(path, ["+48600100200", "1000", "anonymous"], ["+48700*"]).nbytes < 8192
+
+
+def test_a_larger_list(path: Path) -> None:
+    rng = random.Random(3)
+    keys = array("Q", (rng.randrange(48 * 10**9, 49 * 10**9) for _ in range(200_000)))
+    Snapshot.build(path, keys)
+    snapshot = Snapshot.open(path)
+    oracle = set(keys)
+    asked = array("Q", [*keys[:50_000], *(key + 1 for key in keys[:50_000])])
+    assert snapshot.contains_many(asked) == bytearray(key in oracle for key in asked)
+    assert len(snapshot) == len(oracle)
+
+
+@given(number=st.integers() | st.booleans())
+def test_an_int_that_is_no_key_is_not_there(path: Path, number: int) -> None:
+    assert number not in built(path, ["anonymous"], ["+5*"]) or (
+        number == 2**64 - 1 or (str(number)[0] == "5" and 10 <= number < 10**15)
+    )
+
+
+@given(number=NUMBER)
+def test_an_open_snapshot_outlives_its_file(path: Path, number: str) -> None:
+    snapshot = built(path, [number], [])
+    Snapshot.build(path, [])
+    assert number in snapshot
+    assert number not in Snapshot.open(path)
+
+
+def test_questions_that_cannot_be_answered(path: Path) -> None:
+    snapshot = built(path, ["+48600100200"], [])
+    for text in ("", "48 600", "+48700*", "\ud800"):
+        with pytest.raises(ValueError, match="expected"):
+            _ = text in snapshot
+        with pytest.raises(ValueError, match="expected"):
+            snapshot.match(text)
+    for wrong in (None, b"+48600100200", 48600100200.0):
+        with pytest.raises(TypeError, match="expected str or int, found"):
+            _ = wrong in snapshot  # type: ignore[operator]
+        with pytest.raises(TypeError):
+            snapshot.match(wrong)  # type: ignore[arg-type]
+    for keys in (
+        array("q", [1]),
+        array("d", [1]),
+        b"12345678",
+        memoryview(array("Q", range(4)))[::2],
+    ):
+        with pytest.raises(TypeError, match="expected a contiguous buffer of uint64"):
+            snapshot.contains_many(keys)
+    assert snapshot.contains_many(array("Q")) == bytearray()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "prefixes", "message"),
+    [
+        (["+48600100200", "48 600"], [], r"numbers\[1\]: expected '\+' and .* found '48 600'"),
+        ([10, 9], [], r"numbers\[1\]: expected a packed number, found 0x9"),
+        ([-1], [], r"numbers\[0\]: expected a packed number, found -0x1"),
+        ([2**64], [], r"numbers\[0\]: expected a packed number"),
+        (array("Q", [10, 0]), [], r"numbers\[1\]: expected a packed number, found 0x0"),
+        ([], ["+48*", "+48"], r"prefixes\[1\]: expected '\+', 1 to 14 .* found '\+48'"),
+        ([], ["+*"], r"prefixes\[0\]"),
+        ([], ["+048*"], r"prefixes\[0\]"),
+        ([], ["+123456789012345*"], r"prefixes\[0\]"),
+        ([], ["1000*"], r"prefixes\[0\]"),
+        ([None], [], r"numbers\[0\]: expected str or int, found NoneType"),
+        ("1000", [], r"numbers: expected an iterable of numbers, found one str"),
+        (b"1000", [], r"expected a contiguous buffer of uint64, found bytes"),
+        ([], "+48*", r"prefixes: expected an iterable of prefixes, found one str"),
+        ([], [48], r"prefixes\[0\]: expected str, found int"),
+    ],
+)
+def test_a_bad_entry_is_named_and_nothing_is_written(
+    path: Path, numbers: list[str], prefixes: list[str], message: str
+) -> None:
+    Snapshot.build(path, ["112"])
+    with pytest.raises((ValueError, TypeError), match=message):
+        Snapshot.build(path, numbers, prefixes)
+    assert list(Snapshot.open(path)) == ["112"]
+
+
+def test_a_closed_snapshot_says_so(path: Path) -> None:
+    snapshot = built(path, ["+48600100200"], [])
+    texts = iter(snapshot)
+    snapshot.close()
+    snapshot.close()
+    for use in (
+        lambda: "+48600100200" in snapshot,
+        lambda: snapshot.match("+48600100200"),
+        lambda: snapshot.contains_many(array("Q", [10])),
+        lambda: len(snapshot),
+        lambda: list(snapshot),
+        lambda: next(texts),
+        lambda: snapshot.prefixes,
+        lambda: snapshot.nbytes,
+        lambda: snapshot.random(random.Random(1)),
+        snapshot.verify,
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            use()

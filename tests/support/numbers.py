@@ -1,0 +1,26 @@
+"""Hypothesis strategies for canonical numbers, and the slow obvious answer to a lookup."""
+
+from collections.abc import Iterable
+
+from hypothesis import strategies as st
+
+E164 = st.integers(10, 10**15 - 1).map(lambda value: f"+{value}")
+DIALLED = st.text("0123456789*#", min_size=1, max_size=15)
+# Few digits, so that numbers, prefixes and dialled strings meet.
+NEAR = st.text("123", min_size=2, max_size=5).map(lambda digits: f"+{digits}")
+NEAR_DIALLED = st.text("0123*", min_size=1, max_size=3)
+NUMBER = st.one_of(E164, DIALLED, NEAR, NEAR_DIALLED, st.just("anonymous"))
+PREFIX = st.one_of(
+    st.integers(1, 10**14 - 1).map(lambda value: f"+{value}*"),
+    st.text("123", min_size=1, max_size=3).map(lambda digits: f"+{digits}*"),
+)
+LISTS = st.lists(NUMBER, max_size=60)
+PREFIXES = st.lists(PREFIX, max_size=8)
+
+
+def expected_match(number: str, numbers: Iterable[str], prefixes: Iterable[str]) -> str | None:
+    """The entry that a number matches: itself, else the longest prefix."""
+    if number in set(numbers):
+        return number
+    matching = [prefix for prefix in prefixes if number.startswith(prefix[:-1])]
+    return max(matching, key=len, default=None)

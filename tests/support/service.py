@@ -1,0 +1,86 @@
+"""A real `callsieve serve` as a child process, and the command line to talk to its store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CALLSIEVE = [sys.executable, "-m", "callsieve"]
+STOP_SECONDS = 10
+
+
+@dataclass
+class Service:
+    """A running service. `log` is where its standard error goes."""
+
+    process: subprocess.Popen[str]
+    store: Path
+    address: tuple[str, int]
+    log: Path
+
+    @property
+    def place(self) -> str:
+        return f"{self.address[0]}:{self.address[1]}"
+
+    def probe(self, *options: str) -> dict[str, Any]:
+        answer = run("probe", "--connect", self.place, "--json", *options)
+        assert answer.returncode == 0, answer.stderr
+        decision: dict[str, Any] = json.loads(answer.stdout)
+        return decision
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(*arguments, store=self.store)
+
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+def run(*arguments: str, store: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`callsieve ARGUMENTS`, to its end."""
+    environment = {name: value for name, value in os.environ.items() if name != "CALLSIEVE_STORE"}
+    if store is not None:
+        environment["CALLSIEVE_STORE"] = f"csv:{store}"
+    return subprocess.run(
+        [*CALLSIEVE, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def running(store: Path, *options: str, **environment: str) -> Iterator[Service]:
+    """A service on a free port, ready; stopped at the end, by force if need be."""
+    log = store.parent / f"{store.name}.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [*CALLSIEVE, "serve", "--store", f"csv:{store}", "--listen", "127.0.0.1:0", *options],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | environment,
+        )
+    assert process.stdout is not None
+    with process, process.stdout:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("listening on "), log.read_text("utf-8")
+            host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
+            yield Service(process, store, (host, int(port)), log)
+        finally:
+            if process.poll() is None:
+                process.kill()

@@ -1,0 +1,120 @@
+"""From channel data to facts: which numbers a caller is screened by, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from callsieve.screener import Screener, read_facts
+from esl_service.channel_data import ChannelData
+from esl_service.errors import UnanswerableLegError
+from lookup_core import Catalog
+from screening import Rules
+from screening.rules import Gateway
+
+RULES = Rules(
+    default_region="PL",
+    trusted_addresses=(ip_network("192.0.2.0/24"),),
+    gateways={
+        "berlin": Gateway("DE", (ip_network("198.51.100.7"),), trusted=True),
+        "london": Gateway("GB", (ip_network("198.51.100.8"),)),
+    },
+)
+LEG = ChannelData(
+    flow="inbound",
+    caller_number="600 100 200",
+    called_number="221234567",
+    from_user="601000111",
+    network_address="203.0.113.5",
+)
+
+
+def callers(channel: ChannelData) -> list[str | None]:
+    return [party.number for party in read_facts(channel, RULES).callers]
+
+
+def test_the_asserted_number_and_from_are_both_screened() -> None:
+    assert callers(LEG) == ["+48600100200", "+48601000111"]
+    assert callers(replace(LEG, from_user="0048600100200")) == ["+48600100200"]
+    assert callers(replace(LEG, from_user="")) == ["+48600100200"]
+
+
+@pytest.mark.parametrize(
+    ("address", "gateway", "expected"),
+    [
+        ("192.0.2.200", "", ["+48600100200"]),
+        ("198.51.100.7", "", ["+49600100200"]),
+        ("203.0.113.5", "berlin", ["+49600100200", "+49601000111"]),
+        ("198.51.100.8", "", ["+44600100200", "+44601000111"]),
+        ("2001:db8::1", "", ["+48600100200", "+48601000111"]),
+        ("not an address", "", ["+48600100200", "+48601000111"]),
+        ("", "", ["+48600100200", "+48601000111"]),
+    ],
+)
+def test_only_an_address_makes_an_asserted_number_trusted(
+    address: str, gateway: str, expected: list[str]
+) -> None:
+    """A gateway's name on a leg is the caller's to choose, so it is good for the region only."""
+    channel = replace(LEG, network_address=address, gateway=gateway)
+    if expected[0].startswith("+49"):
+        channel = replace(channel, caller_number="0600100200", from_user="0601000111")
+    if expected[0].startswith("+44"):
+        channel = replace(channel, caller_number="+44600100200", from_user="+44601000111")
+    assert callers(channel) == expected
+
+
+@pytest.mark.parametrize("text", ["anonymous", "Anonymous", "Restricted", "", "  ", "unavailable"])
+def test_withheld_callers(text: str) -> None:
+    assert callers(replace(LEG, caller_number=text, from_user="")) == ["anonymous"]
+
+
+def test_a_caller_who_asks_for_privacy_is_withheld_and_known() -> None:
+    assert callers(replace(LEG, from_user="anonymous", privacy=True)) == [
+        "+48600100200",
+        "anonymous",
+    ]
+    assert callers(replace(LEG, from_user="", privacy=True)) == ["+48600100200", "anonymous"]
+
+
+def test_the_flow_is_named_or_follows_from_the_direction() -> None:
+    assert read_facts(replace(LEG, flow="callback"), RULES).flow == "callback"
+    assert read_facts(replace(LEG, flow="", direction="outbound"), RULES).flow == "outbound"
+    assert read_facts(replace(LEG, flow="", direction="inbound"), RULES).flow == "inbound"
+
+
+@pytest.mark.parametrize("channel", [replace(LEG, flow="outbuond"), replace(LEG, region="Poland")])
+def test_what_the_dialplan_misspells_has_no_answer(channel: ChannelData) -> None:
+    with pytest.raises(UnanswerableLegError, match="expected"):
+        read_facts(channel, RULES)
+
+
+def test_a_leg_may_name_its_region() -> None:
+    channel = replace(LEG, region="GB", caller_number="020 7946 0018", from_user="")
+    assert callers(channel) == ["+442079460018"]
+
+
+def test_the_screener_follows_the_catalog_and_tells_of_what_it_cannot_use(tmp_path: Path) -> None:
+    problems: list[str] = []
+    publisher = Catalog(tmp_path, create=True)
+    screener = Screener(Catalog(tmp_path), problems.append)
+    assert screener.screen(LEG).reason == "no forwarding matched"
+
+    rules = "default_region = 'PL'\n[[forwarding]]\nlist = 'Default'\naction = 'hangup'\n"
+    publisher.publish_document("rules", rules)
+    assert screener.screen(LEG).reason == "the list Default is not loaded; inbound fails open"
+    publisher.publish("Default", ["+48601000111"])
+    assert screener.screen(LEG).generation == 1
+    publisher.publish("Default", ["+48601000111"])
+    assert screener.screen(LEG).generation == 2
+    assert problems == []
+
+    publisher.publish_document("rules", "written by a later version")
+    decision = screener.screen(LEG)
+    assert (decision.action, decision.rule) == ("hangup", "forwarding[1]")
+    assert problems == [
+        "rules, generation 2: rules: expected TOML, got Expected '=' after a key in a "
+        "key/value pair (at line 1, column 9)"
+    ]
