@@ -120,10 +120,9 @@ def _flow(channel: ChannelData) -> Flow:
 def _region(channel: ChannelData, rules: Rules) -> str | None:
     if channel.region:
         try:
-            check_region(channel.region)
+            return check_region(channel.region)
         except ValueError as error:
             raise UnanswerableLegError(f"callsieve_region: {error}") from None
-        return channel.region
     gateway = rules.gateways.get(channel.gateway) or _sender(channel, rules)
     return (gateway and gateway.region) or rules.default_region
 

@@ -54,6 +54,7 @@ import phonenumbers
 from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, in_region, read, squeeze
 from loader.plain_numbers import read_plain
 
+_NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
 
 
@@ -100,7 +101,8 @@ def read_entry(text: str, region: str | None) -> str:
     """Read a list entry: canonical text, a prefix such as "+48700*", or "anonymous".
 
     Raises EntryError for anything else, blank text and the other words for withheld callers
-    included: in a list they are mistakes more often than orders.
+    included: in a list they are mistakes more often than orders. So are 7 and more digits that are
+    no number: kept as dialled, a national number would never match the caller it stands for.
     """
     stripped = text.strip()
     if stripped.casefold() == ANONYMOUS:
@@ -109,6 +111,9 @@ def read_entry(text: str, region: str | None) -> str:
         return _read_prefix(text, stripped[:-1])
     if stripped.strip("*+"):
         reading = read_number(text, region)
+        if reading.kind == "dialled" and _looks_national(reading.number or ""):
+            where = f"in {region}" if region else "without a default_region in the rules"
+            raise _entry_error(text, f"it is no number {where}; write it with + and country code")
         if reading.number is not None and reading.kind != "withheld":
             return reading.number
         raise _entry_error(text, reading.how if reading.kind == "unreadable" else "")
@@ -122,6 +127,10 @@ def check_region(region: str) -> str:
         found = _quote(region)
         raise ValueError(f"expected a two-letter region code such as PL, found {found}")
     return known
+
+
+def _looks_national(dialled: str) -> bool:
+    return dialled.isdecimal() and len(dialled) >= _NATIONAL_DIGITS
 
 
 def _read_prefix(text: str, body: str) -> str:

@@ -50,13 +50,13 @@ def parse_rules(
     document: str,
     list_names: Collection[str] | None,
     read_entry: Callable[[str, str | None], str],
-    check_region: Callable[[str], object],
+    check_region: Callable[[str], str],
 ) -> Rules:
     """The rules in `document`, a TOML text.
 
     list_names: the lists there are; a rule may name no other. None: not checked.
     read_entry(text, region): canonical text of a number or prefix; ValueError if it is none.
-    check_region(code): ValueError if the region is unknown.
+    check_region(code): the code as `read_entry` takes it; ValueError if the region is unknown.
     Raises RulesError.
     """
     if len(document) > MAX_DOCUMENT_CHARACTERS:
@@ -204,7 +204,7 @@ class _Reading:
         self,
         list_names: Collection[str] | None,
         read_entry: Callable[[str, str | None], str],
-        check_region: Callable[[str], object],
+        check_region: Callable[[str], str],
     ) -> None:
         self.list_names = list_names
         self.read_entry = read_entry
@@ -360,11 +360,10 @@ class _Reading:
         if code is None:
             return None
         try:
-            self.check_region(code)
+            return self.check_region(code)
         except ValueError as error:
             self.problems.append(f"{table.at(key)}: {error}")
             return None
-        return code
 
     def _complained(self, path: str) -> bool:
         return any(problem.startswith(f"{path}:") for problem in self.problems)

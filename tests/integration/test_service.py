@@ -191,6 +191,8 @@ def wait_until_refused(service: Service) -> None:
             socket.create_connection(service.address, timeout=10).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # it was closed while this connection waited to be accepted
     raise AssertionError("still accepting")
 
 

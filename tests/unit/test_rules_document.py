@@ -56,9 +56,10 @@ def read_entry(text: str, region: str | None) -> str:
     return text
 
 
-def check_region(code: str) -> None:
-    if code not in ("PL", "DE"):
+def check_region(code: str) -> str:
+    if code.upper() not in ("PL", "DE"):
         raise ValueError(f"expected a region, found {code!r}")
+    return code.upper()
 
 
 def parse(document: str) -> Rules:
