@@ -60,7 +60,7 @@ def compile_pattern(pattern: str, *, whole: bool) -> PatternTable:
                 for number, marked in threads
                 if (node := program.nodes[number]).takes >> column & 1
             ]
-            target = _closure(program, stepped, whole)
+            target = _closure(program, stepped, whole, at_end=column == END)
             if target not in numbers:
                 if len(order) == MAX_STATES:
                     raise UnsupportedPatternError(f"more than {MAX_STATES} states")
@@ -123,7 +123,9 @@ class _Program:
                 return self._add(item, after)
 
 
-def _closure(program: _Program, threads: list[tuple[int, bool]], whole: bool) -> _Threads:
+def _closure(
+    program: _Program, threads: list[tuple[int, bool]], whole: bool, *, at_end: bool = False
+) -> _Threads:
     """The threads that wait for a column or have matched, first the preferred ones."""
     waiting: list[tuple[int, bool]] = []
     seen: set[int] = set()
@@ -134,7 +136,7 @@ def _closure(program: _Program, threads: list[tuple[int, bool]], whole: bool) ->
             continue
         seen.add(number)
         node = program.nodes[number]
-        if node.takes or not node.following:
+        if (node.takes and not (at_end and node.takes >> END)) or not node.following:
             waiting.append((number, marked))
             if not node.following and not whole:
                 break

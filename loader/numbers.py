@@ -49,13 +49,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import phonenumbers
-
 from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, in_region, read, squeeze
 from loader.plain_numbers import read_plain
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
+_PREFIX_OR_CODE = "a prefix begins with + and the country code, and a feature code begins with *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +106,28 @@ def read_entry(text: str, region: str | None) -> str:
     stripped = text.strip()
     if stripped.casefold() == ANONYMOUS:
         return ANONYMOUS
-    if stripped.endswith("*") and not stripped.startswith(("*", "#")) and len(text) <= MAX_TEXT:
+    if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
         return _read_prefix(text, stripped[:-1])
-    if stripped.strip("*+"):
-        reading = read_number(text, region)
-        if reading.kind == "dialled" and _looks_national(reading.number or ""):
-            where = f"in {region}" if region else "without a default_region in the rules"
-            raise _entry_error(text, f"it is no number {where}; write it with + and country code")
-        if reading.number is not None and reading.kind != "withheld":
-            return reading.number
-        raise _entry_error(text, reading.how if reading.kind == "unreadable" else "")
-    raise _entry_error(text, "it would cover every number" if "*" in stripped else "")
+    reading = read_number(text, region)
+    number = reading.number
+    if number is None:
+        raise _entry_error(text, reading.how)
+    if reading.kind == "withheld":
+        raise _entry_error(text, "")
+    if reading.kind == "dialled" and _looks_national(number):
+        where = f"in {region}" if region else "without a default_region in the rules"
+        raise _entry_error(text, f"it is no number {where}; write it with + and country code")
+    if number == "*":
+        raise _entry_error(text, "it would cover every number")
+    if number.endswith("*") and number[0] not in "*#":
+        raise _entry_error(text, _PREFIX_OR_CODE)
+    return number
 
 
 def check_region(region: str) -> str:
     """The region code in capitals. Raises ValueError when phonenumbers does not know it."""
-    known = region.upper()
-    if known not in phonenumbers.SUPPORTED_REGIONS:
+    known, _, _ = in_region(region)
+    if known is None:
         found = _quote(region)
         raise ValueError(f"expected a two-letter region code such as PL, found {found}")
     return known
@@ -138,10 +142,7 @@ def _read_prefix(text: str, body: str) -> str:
     if digits is not None and digits.startswith("00"):
         digits = "+" + digits[2:]
     if digits is None or not digits.startswith("+"):
-        raise _entry_error(
-            text,
-            "a prefix begins with + and the country code, and a feature code begins with *",
-        )
+        raise _entry_error(text, _PREFIX_OR_CODE)
     digits = digits.lstrip("+")
     if "(0)" in body:
         raise _entry_error(text, "leave out the (0), which is not dialled after a country code")

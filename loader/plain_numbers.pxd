@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 from loader.numbering_plans cimport Plan
 
@@ -7,7 +7,6 @@ cdef enum:
     NEEDS_CODE = -1
 
 cdef struct PlainNumber:
-    uint64_t e164       # the digits as one integer, lookup_core's packed form; 0: as dialled
     int how             # which rule of numbers.py read it, DECLINED_ or NEEDS_CODE
     int length
     char text[16]       # canonical text, not terminated

@@ -5,8 +5,8 @@ ASCII digits, with phonenumbers' own patterns as tables (numbering_plans). Whate
 cover it declines, and numbers.py asks phonenumbers. A test compares the two over numbers of all
 regions in all spellings.
 
-There is one structure for the result: canonical text and, for E.164, the digits as one integer. A
-compiled caller cimports RegionReader.read, which needs no Python object and no GIL.
+The canonical text comes as plain characters. A compiled caller cimports RegionReader.read and gives
+them to lookup_core.packing.pack_chars: no Python object is made, and no GIL is needed.
 """
 
 from cpython.unicode cimport PyUnicode_DecodeASCII
@@ -348,7 +348,7 @@ cdef class RegionReader:
     """Reads plain numbers as dialled in one region, or in none; made by reader_for."""
 
     cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out) noexcept nogil:
-        """Read ASCII or Latin-1 text; out.how is DECLINED_ for all that is not plain."""
+        """Read ASCII or Latin-1 text; DECLINED_ for all that is not plain."""
         cdef uint8_t digits[MAX_DIGITS]
         cdef Digits number
         cdef int count = 0
@@ -359,7 +359,6 @@ cdef class RegionReader:
         cdef uint8_t character
         cdef Answer answer
         out.how = DECLINED_
-        out.e164 = 0
         out.length = 0
         if size > TEXT_SIZE:
             return
@@ -393,8 +392,6 @@ cdef class RegionReader:
         if number.how != SHORT_ and number.how != NOT_FULL_:
             out.text[0] = c'+'
             written = 1
-            for index in range(number.count):
-                out.e164 = out.e164 * 10 + number.digit[index]
         for index in range(number.count):
             out.text[written + index] = number.digit[index] + c'0'
         out.length = written + number.count

@@ -12,11 +12,6 @@ from phonenumbers import (
     PhoneNumber,
     PhoneNumberFormat,
     PhoneNumberType,
-    ShortNumberCost,
-)
-from phonenumbers.shortnumberinfo import (
-    _example_short_number,
-    _example_short_number_for_cost,
 )
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -97,7 +92,9 @@ def _spell(rng: Random, number: PhoneNumber, region: str) -> str:
     digits = e164(number)[1:]
     national = phonenumbers.national_significant_number(number)
     prefix = phonenumbers.ndd_prefix_for_region(region, True) or ""
-    idd = PhoneMetadata.metadata_for_region(region).international_prefix or "00"
+    metadata = PhoneMetadata.metadata_for_region(region)
+    assert metadata is not None
+    idd = metadata.international_prefix or "00"
     match rng.randrange(12):
         case 0:
             return "+" + digits
@@ -120,10 +117,12 @@ def _spell(rng: Random, number: PhoneNumber, region: str) -> str:
 
 
 def _short_number(rng: Random, region: str) -> str:
-    costs = (ShortNumberCost.TOLL_FREE, ShortNumberCost.STANDARD_RATE, ShortNumberCost.PREMIUM_RATE)
-    found = [_example_short_number(region)]
-    found += [_example_short_number_for_cost(region, cost) for cost in costs]
-    return rng.choice(found) or "112"
+    metadata = PhoneMetadata.short_metadata_for_region(region)
+    if metadata is None:
+        return "112"
+    ranges = (metadata.short_code, metadata.toll_free, metadata.premium_rate, metadata.emergency)
+    examples = [range_.example_number for range_ in ranges if range_ and range_.example_number]
+    return rng.choice(examples)
 
 
 def _random_digits(rng: Random) -> str:
