@@ -76,7 +76,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     for problem in problems:
         log.warning("not_taken", problem=problem)
     screener = Screener(catalog, lambda text: log.error("catalog", problem=text))
-    screener.screen(ChannelData(caller_number="1", called_number="+48221234567"))  # loads metadata
+    screener.screen(ChannelData(caller_number="1000", called_number="+48221234567"))  # loads metadata
     server = Server(listen, screener.screen, _event_publisher(control))
     try:
         host, port = server.start()

@@ -55,12 +55,12 @@ NEW_RULES = """\
 # default_region = "PL"
 
 # Inbound calls from numbers on a list; the first rule that fits decides.
-# [[forwarding]]
-# list = "Default"
-# called = ["+48221234567"]        # "Calls to number"; without it, every number
-# action = "hangup"                # or "redirect"
+[[forwarding]]
+list = "Default"
+action = "hangup"                  # or "redirect"
 # cause = "CALL_REJECTED"          # hangup: a FreeSWITCH cause name
 # redirect = "1000"                # redirect: an extension, a number or a SIP URI
+# called = ["+48221234567"]        # "Calls to number"; without it, every number
 # except = ["VIP"]                 # numbers on these lists pass
 
 # Numbers that a campaign does not dial, and the status that they get.

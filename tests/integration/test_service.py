@@ -150,13 +150,17 @@ def test_a_bad_rules_file_never_replaces_a_good_one(service: Service) -> None:
         assert again.probe(*leg)["action"] == "hangup"
 
 
-def test_a_missing_store_is_made(tmp_path: Path) -> None:
+def test_a_missing_store_is_made_and_its_default_list_is_in_force(tmp_path: Path) -> None:
     store = tmp_path / "new" / "store"
     store.parent.mkdir()
     with running(store) as service:
         assert (store / "lists" / "Default.csv").exists()
         assert "# " in (store / "callsieve.toml").read_text("utf-8")
         assert service.probe("--caller", "+48600100200")["action"] == "continue"
+        assert service.command("add", "Default", "+48600100200").returncode == 0
+        decision = service.probe("--caller", "+48600100200")
+        assert (decision["action"], decision["entry"]) == ("hangup", "+48600100200")
+        assert (decision["list"], decision["generation"]) == ("Default", 2)
 
 
 def test_sigterm_stops_after_the_legs_in_hand(service: Service) -> None:
