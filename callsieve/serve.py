@@ -76,7 +76,8 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     for problem in problems:
         log.warning("not_taken", problem=problem)
     screener = Screener(catalog, lambda text: log.error("catalog", problem=text))
-    screener.screen(ChannelData(caller_number="1000", called_number="+48221234567"))  # loads metadata
+    # Numbering plans are loaded when they are first needed: not by the first caller.
+    screener.screen(ChannelData(caller_number="1000", called_number="+48221234567"))
     server = Server(listen, screener.screen, _event_publisher(control))
     try:
         host, port = server.start()
