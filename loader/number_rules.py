@@ -294,9 +294,7 @@ def _looks_international(digits: str, own: Result, region: str) -> bool:
 
 
 def _is_short_number(digits: str, region: str) -> bool:
-    """A short code or emergency number that phonenumbers knows, exactly as dialled."""
-    if len(digits) < _MIN_CERTAIN and phonenumbers.is_emergency_number(digits, region):
-        return True
+    """A short code that phonenumbers knows, emergency numbers included, exactly as dialled."""
     significant = digits.lstrip("0")
     zeros = len(digits) - len(significant) if significant else len(digits) - 1
     number = PhoneNumber(

@@ -267,8 +267,6 @@ cdef Answer read_digits(const Plan *plan, const uint8_t *digits, int count,
         short_number = in_range(&plan.short_numbers, digits, count) and in_range(
             &plan.short_codes, digits, count
         )
-        if count < MIN_CERTAIN and in_range(&plan.emergency, digits, count):
-            short_number = True
     if count < MIN_AMBIGUOUS or (short_number and count < MIN_CERTAIN):
         take(number, digits, count, SHORT_)
         return ACCEPTED
