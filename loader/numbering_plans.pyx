@@ -56,14 +56,14 @@ cdef uint32_t _bits(lengths):
 
 
 cdef Range _range(description):
-    cdef Range range
-    range.lengths = 0
-    range.pattern = _table(None, True)
+    cdef Range made
+    made.lengths = 0
+    made.pattern = _table(None, True)
     if description is not None:
-        range.pattern = _table(description.national_number_pattern, True)
+        made.pattern = _table(description.national_number_pattern, True)
         lengths = description.possible_length
-        range.lengths = _bits(lengths) if len(lengths) else <uint32_t>0xffffffff
-    return range
+        made.lengths = _bits(lengths) if len(lengths) else <uint32_t>0xffffffff
+    return made
 
 
 cdef class _Area:
