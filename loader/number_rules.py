@@ -51,6 +51,8 @@ _KEYS = {"+": "+", "\uff0b": "+", "*": "*", "\uff0a": "*", "#": "#", "\uff03": "
 
 
 class Result(NamedTuple):
+    """The fields of numbers.Reading."""
+
     number: str | None
     kind: Kind
     how: str
@@ -69,6 +71,7 @@ if hasattr(phonenumbers, "enable_pattern_cache"):
 
 
 def in_region(region: str | None) -> tuple[str | None, RegionReader, tuple[str, ...]]:
+    """The region if phonenumbers knows it, else None; its fast path and its sentences by `how`."""
     return _known_region(_REGIONS.get(region) if region is not None else None)
 
 
@@ -76,7 +79,9 @@ def in_region(region: str | None) -> tuple[str | None, RegionReader, tuple[str, 
 def _known_region(region: str | None) -> tuple[str | None, RegionReader, tuple[str, ...]]:
     sentences = {
         plain_numbers.INTERNATIONAL: "international number",
-        plain_numbers.DIALLING_PREFIX: f"international number after the prefix of {region}",
+        plain_numbers.DIALLING_PREFIX: (
+            f"international number after the international prefix of {region}"
+        ),
         plain_numbers.ZERO_ZERO: "international number after 00",
         plain_numbers.WITHOUT_PLUS: "international number without its +",
         plain_numbers.OWN_CODE: f"number with the country code of {region}, without its +",
@@ -107,6 +112,7 @@ def _dialled(characters: str, how: str) -> Result:
 
 
 def read(text: str, region: str | None) -> Result:
+    """Read text as dialled in a region that phonenumbers knows, or in none. Never raises."""
     if len(text) > _MAX_RAW:
         return _unreadable("too long to be a number")
     if _UNSAFE.search(text):
@@ -294,9 +300,7 @@ def _looks_international(digits: str, own: Result, region: str) -> bool:
 
 
 def _is_short_number(digits: str, region: str) -> bool:
-    """A short code or emergency number that phonenumbers knows, exactly as dialled."""
-    if len(digits) < _MIN_CERTAIN and phonenumbers.is_emergency_number(digits, region):
-        return True
+    """A short code that phonenumbers knows, emergency numbers included, exactly as dialled."""
     significant = digits.lstrip("0")
     zeros = len(digits) - len(significant) if significant else len(digits) - 1
     number = PhoneNumber(

@@ -39,13 +39,11 @@ cdef struct Plan:
     int calling_code
     int longest             # national number
     uint32_t possible       # bit n: a national number can have n digits
-    uint32_t local          # bit n: n digits are enough within one area
     Table numbers           # whole
     Table national_prefix   # at the start
     Table international_prefix
     Range short_numbers     # the region's; a short number is in both
     Range short_codes
-    Range emergency
     const Area *areas       # of the calling code; NULL: not loaded
 
 cdef struct CallingCodes:
@@ -89,8 +87,6 @@ cdef inline bint in_range(const Range *range_, const uint8_t *digits, int count)
 
 
 cdef inline Length length_of(const Plan *plan, int count) noexcept nogil:
-    if plan.local >> count & 1:
-        return UNFIT
     if count > plan.longest:
         return TOO_LONG
     return POSSIBLE if plan.possible >> count & 1 else UNFIT

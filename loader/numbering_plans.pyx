@@ -56,14 +56,14 @@ cdef uint32_t _bits(lengths):
 
 
 cdef Range _range(description):
-    cdef Range range
-    range.lengths = 0
-    range.pattern = _table(None, True)
+    cdef Range made
+    made.lengths = 0
+    made.pattern = _table(None, True)
     if description is not None:
-        range.pattern = _table(description.national_number_pattern, True)
+        made.pattern = _table(description.national_number_pattern, True)
         lengths = description.possible_length
-        range.lengths = _bits(lengths) if len(lengths) else <uint32_t>0xffffffff
-    return range
+        made.lengths = _bits(lengths) if len(lengths) else <uint32_t>0xffffffff
+    return made
 
 
 cdef class _Area:
@@ -91,7 +91,6 @@ cdef class _Plan:
         self.plan.transforms = bool(metadata.national_prefix_transform_rule)
         self.plan.has_prefix = bool(metadata.national_prefix)
         self.plan.possible = _bits(general.possible_length)
-        self.plan.local = _bits(general.possible_length_local_only)
         self.plan.longest = max(general.possible_length)
         try:
             self.plan.numbers = _table(general.national_number_pattern, True)
@@ -100,8 +99,6 @@ cdef class _Plan:
             if short_metadata is not None:
                 self.plan.short_numbers = _range(short_metadata.general_desc)
                 self.plan.short_codes = _range(short_metadata.short_code)
-                self.plan.emergency = _range(short_metadata.emergency)
-                self.plan.emergency.lengths = <uint32_t>0xffffffff  # phonenumbers asks for none
         except UnsupportedPatternError:
             self.plan.usable = False
         else:

@@ -2,7 +2,7 @@
 
 It repeats what phonenumbers' parse, is_possible_number_with_reason and is_valid_number do with
 ASCII digits, with phonenumbers' own patterns as tables (numbering_plans). Whatever it does not
-cover it declines, and numbers.py asks phonenumbers. A test compares the two over numbers of all
+cover it declines, and number_rules.py asks phonenumbers. A test compares the two over numbers of all
 regions in all spellings.
 
 The canonical text comes as plain characters. A compiled caller cimports RegionReader.read and gives
@@ -23,7 +23,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     const uint8_t *PyUnicode_1BYTE_DATA(object text)
 
-# How a number was read; numbers.py has the sentences.
+# How a number was read; number_rules.py has the sentences.
 cdef enum:
     INTERNATIONAL_ = 1
     UNKNOWN_RANGE_
@@ -52,7 +52,7 @@ cdef enum:
     # phonenumbers' own bounds of a national number.
     MIN_NATIONAL = 2
     MAX_NATIONAL = 17
-    # These are in numbers.py too, with their reasons.
+    # These are in number_rules.py too, and their reasons in numbers.py.
     MAX_E164 = 15
     MAX_DIALLED = 15
     MIN_KEPT = 7
@@ -267,8 +267,6 @@ cdef Answer read_digits(const Plan *plan, const uint8_t *digits, int count,
         short_number = in_range(&plan.short_numbers, digits, count) and in_range(
             &plan.short_codes, digits, count
         )
-        if count < MIN_CERTAIN and in_range(&plan.emergency, digits, count):
-            short_number = True
     if count < MIN_AMBIGUOUS or (short_number and count < MIN_CERTAIN):
         take(number, digits, count, SHORT_)
         return ACCEPTED

@@ -95,7 +95,7 @@ def _spell(rng: Random, number: PhoneNumber, region: str) -> str:
     metadata = PhoneMetadata.metadata_for_region(region)
     assert metadata is not None
     idd = metadata.international_prefix or "00"
-    match rng.randrange(12):
+    match rng.randrange(13):
         case 0:
             return "+" + digits
         case 1:
@@ -112,8 +112,10 @@ def _spell(rng: Random, number: PhoneNumber, region: str) -> str:
             return phonenumbers.format_out_of_country_calling_number(number, region)
         case 7:
             return f"+{number.country_code} ({rng.choice(['0', prefix])}) {national}"
+        case 8:
+            return f"{number.country_code}{prefix * rng.randint(1, 2)}{national}"
         case form:
-            return phonenumbers.format_number(number, form - 8)
+            return phonenumbers.format_number(number, form - 9)
 
 
 def _short_number(rng: Random, region: str) -> str:

@@ -193,7 +193,7 @@ def test_unreadable(text: str) -> None:
 
 HOW = [
     ("+48600100200", "international number"),
-    ("0048600100200", "international number after the prefix of PL"),
+    ("0048600100200", "international number after the international prefix of PL"),
     ("48600100200", "number with the country code of PL, without its +"),
     ("600100200", "national number of PL"),
     ("600100200 ext 5", "national number of PL, extension dropped"),
