@@ -1,0 +1,469 @@
+"""Every flow, outcome and fault on a real FreeSWITCH, as the telephone and the trunk see it.
+
+FreeSWITCH runs with the files of ``freeswitch_conf/`` as shipped; ``callsieve serve`` answers it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.freeswitch import NOT_FOUND, Control, FreeSwitch, find_freeswitch, free_port
+from tests.support.service import Service, running
+from tests.support.sip import Outcome, Phone, Trunk
+
+BINARY = find_freeswitch()
+if BINARY is None:
+    pytest.skip(NOT_FOUND, allow_module_level=True)
+
+STORE = Path(__file__).parent / "freeswitch_store"
+
+HOTLINE = "+48221000001"
+"""A DID that a forwarding is bound to; its extension refuses with 480 and says what it knows."""
+ANSWERING = "+48221000002"
+"""A DID whose extension answers."""
+
+LISTED = "+48600100200"
+UNLISTED = "+48600900900"
+
+OUR_NUMBERS = ("+48221110001", "+48221110002")
+"""The list that the route presents from."""
+
+NAMED = {
+    "outbound": "callsieve_campaign='Spring sale'",
+    "callback": "callsieve_queue=Infoline",
+    "widget": "callsieve_widget='Home page'",
+}
+"""The flows that dial, each with the variable that its leg is sent into the dialplan with."""
+
+GUARD_SECONDS = (1, 2)
+"""When the dialplan stops waiting for the service: FreeSWITCH's timers count whole seconds."""
+SLACK = 1.0
+
+
+@pytest.fixture(scope="session")
+def trunk() -> Iterator[Trunk]:
+    trunk = Trunk()
+    yield trunk
+    trunk.close()
+
+
+@pytest.fixture(scope="session")
+def freeswitch(tmp_path_factory: pytest.TempPathFactory, trunk: Trunk) -> Iterator[FreeSwitch]:
+    assert BINARY is not None
+    with FreeSwitch(tmp_path_factory.mktemp("freeswitch"), trunk.port).running(BINARY) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    store = tmp_path_factory.mktemp("callsieve") / "store"
+    shutil.copytree(STORE, store)
+    with running(store) as started:
+        yield started
+
+
+@pytest.fixture
+def screened(freeswitch: FreeSwitch, service: Service) -> FreeSwitch:
+    """FreeSWITCH with the service that it should have."""
+    freeswitch.use_service(service.place)
+    return freeswitch
+
+
+@pytest.fixture
+def control(screened: FreeSwitch) -> Iterator[Control]:
+    """The event socket of `screened`, with the events of the test."""
+    with screened.control() as control:
+        control.subscribe("CHANNEL_HANGUP_COMPLETE", "ADD_SCHEDULE", "DEL_SCHEDULE")
+        yield control
+
+
+def call(
+    freeswitch: FreeSwitch,
+    called: str,
+    caller: str,
+    *,
+    name: str = "",
+    headers: Mapping[str, str] | None = None,
+    uri_parameters: str = "",
+) -> Outcome:
+    with Phone(freeswitch.sip_port) as phone:
+        return phone.call(called, caller, name=name, headers=headers, uri_parameters=uri_parameters)
+
+
+def dial(control: Control, flow: str, number: str, variables: str = "") -> str:
+    """What a dialer sees that sends a leg through the dialplan: ``+OK UUID`` or ``-ERR CAUSE``."""
+    return control.api(
+        f"originate {{{variables or NAMED[flow]}}}loopback/{number}/callsieve_{flow}/XML &park()"
+    ).strip()
+
+
+def call_record(control: Control, number: str) -> Mapping[str, str]:
+    """What FreeSWITCH knew of the leg to that number when it ended, as in a CDR."""
+    return control.wait_for_event(
+        {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Channel-Name": f"loopback/{number}-b"}
+    )
+
+
+def guard_was_cancelled(control: Control, task: str) -> bool:
+    """Whether the timer that would take the leg away was taken back before it was due."""
+    added = control.wait_for_event({"Event-Name": "ADD_SCHEDULE", "Task-Desc": task})
+    gone = control.wait_for_event({"Event-Name": "DEL_SCHEDULE", "Task-ID": added["Task-ID"]})
+    return int(gone["Event-Date-Timestamp"]) / 1_000_000 < int(gone["Task-Runtime"])
+
+
+# Forwardings of inbound calls
+
+
+def test_a_caller_on_no_list_reaches_the_did(screened: FreeSwitch) -> None:
+    outcome = call(screened, HOTLINE, UNLISTED)
+    assert outcome.status == 480
+    assert outcome.phrase == f"DID {HOTLINE} action=continue left="
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers"),
+    [
+        (LISTED, {}),
+        ("0048600100200", {}),
+        ("600100200", {}),
+        ("+48700555555", {}),
+        ("anonymous", {}),
+        (UNLISTED, {"P-Asserted-Identity": f"<sip:{LISTED}@127.0.0.1>"}),
+        (LISTED, {"P-Asserted-Identity": f"<sip:{UNLISTED}@127.0.0.1>"}),
+        (UNLISTED, {"P-Asserted-Identity": f"<sip:{UNLISTED}@127.0.0.1>", "Privacy": "id"}),
+    ],
+    ids=[
+        "exact",
+        "00 prefix",
+        "national",
+        "prefix entry",
+        "withheld",
+        "asserted",
+        "From behind an asserted number",
+        "privacy",
+    ],
+)
+def test_a_listed_caller_is_refused(
+    screened: FreeSwitch, caller: str, headers: Mapping[str, str]
+) -> None:
+    outcome = call(screened, HOTLINE, caller, headers=headers)
+    assert outcome.status == 603
+    assert 'text="CALL_REJECTED"' in outcome.response.header("reason")
+
+
+def test_a_forwarding_of_one_called_number_leaves_the_others_alone(screened: FreeSwitch) -> None:
+    outcome = call(screened, "+48221000003", LISTED)
+    assert outcome.phrase.startswith("DID +48221000003 action=continue")
+
+
+def test_a_redirected_caller_reaches_the_extension(screened: FreeSwitch) -> None:
+    outcome = call(screened, HOTLINE, "+48600100201")
+    assert (outcome.status, outcome.phrase) == (480, "extension 1000 action=redirect left=")
+
+
+def test_a_redirect_to_a_number_is_not_screened_again(screened: FreeSwitch) -> None:
+    outcome = call(screened, HOTLINE, "+48600100204")
+    assert (outcome.status, outcome.phrase) == (480, "extension +48221000009 action=redirect left=")
+
+
+def test_a_redirect_to_a_sip_uri_is_answered_with_302(screened: FreeSwitch) -> None:
+    outcome = call(screened, HOTLINE, "+48600100203")
+    assert outcome.status == 302
+    assert "<sip:reception@192.0.2.10>" in outcome.response.header("contact")
+
+
+@pytest.mark.parametrize("caller", [UNLISTED, "+48600100202"], ids=["continue", "redirect"])
+def test_the_guard_does_not_take_an_answered_call_away(
+    screened: FreeSwitch, control: Control, caller: str
+) -> None:
+    with Phone(screened.sip_port) as phone:
+        assert phone.call(ANSWERING, caller).status == 200
+        assert guard_was_cancelled(control, "switch_ivr_schedule_transfer")
+        phone.hang_up()
+
+
+# Dialled: campaigns, callbacks, number presentation
+
+
+@pytest.mark.parametrize(
+    ("flow", "variables", "number", "status", "list_name"),
+    [
+        ("outbound", "", "+48600200200", "Do not call", "Opt-outs"),
+        ("outbound", "callsieve_campaign='Winter sale'", LISTED, "Blacklist", "Default"),
+        ("outbound", "", "600200200", "Do not call", "Opt-outs"),
+        ("callback", "", "+48600300300", "Blacklist", "No callbacks"),
+        ("widget", "", "+48600300300", "Blacklist", "No callbacks"),
+    ],
+)
+def test_a_listed_number_is_not_dialled_and_its_status_is_in_the_call_record(
+    control: Control,
+    trunk: Trunk,
+    flow: str,
+    variables: str,
+    number: str,
+    status: str,
+    list_name: str,
+) -> None:
+    assert dial(control, flow, number, variables) == "-ERR OUTGOING_CALL_BARRED"
+    assert not trunk.dialled(number)
+    record = call_record(control, number)
+    assert record["variable_callsieve_action"] == "skip"
+    assert record["variable_callsieve_status"] == status
+    assert record["variable_callsieve_list"] == list_name
+    assert record["variable_callsieve_number"] == f"+48{number[-9:]}"
+    assert int(record["variable_callsieve_generation"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("flow", "number"),
+    [("outbound", "+48600900001"), ("callback", "+48600900002"), ("widget", "+48600900003")],
+)
+def test_a_number_on_no_list_is_dialled(
+    control: Control, trunk: Trunk, flow: str, number: str
+) -> None:
+    assert dial(control, flow, number) == "-ERR USER_BUSY"
+    assert trunk.invite(number)
+
+
+@pytest.mark.parametrize("destination", ["reception", "+48600900009;a=b"])
+def test_what_is_no_number_is_not_dialled(control: Control, trunk: Trunk, destination: str) -> None:
+    assert dial(control, "outbound", destination) == "-ERR NO_ROUTE_DESTINATION"
+    assert not trunk.dialled(destination)
+
+
+def test_the_guard_does_not_end_an_answered_campaign_call(control: Control, trunk: Trunk) -> None:
+    trunk.answering.add("+48600900004")
+    result, _, uuid = dial(control, "outbound", "+48600900004").partition(" ")
+    assert result == "+OK"
+    assert guard_was_cancelled(control, "switch_ivr_schedule_hangup")
+    assert control.api(f"uuid_kill {uuid}").startswith("+OK")
+
+
+@pytest.mark.parametrize("campaign", ["", "callsieve_campaign='Spring sale',"])
+def test_a_route_presents_a_number_of_its_list(
+    control: Control, trunk: Trunk, campaign: str
+) -> None:
+    number = "+48600900005" if campaign else "+48600900006"
+    variables = f"{campaign}callsieve_route=Poland,origination_caller_id_number=1000"
+    assert dial(control, "outbound", number, variables) == "-ERR USER_BUSY"
+    caller = trunk.invite(number).header("from")
+    assert any(f"<sip:{ours}@" in caller for ours in OUR_NUMBERS), caller
+
+
+def test_a_campaign_list_comes_before_the_presented_number(control: Control, trunk: Trunk) -> None:
+    variables = "callsieve_campaign='Spring sale',callsieve_route=Poland"
+    assert dial(control, "outbound", "+48600200200", variables) == "-ERR OUTGOING_CALL_BARRED"
+    assert not trunk.dialled("+48600200200")
+
+
+def test_an_agent_first_leg_is_screened_by_the_number_it_dials(
+    control: Control, trunk: Trunk
+) -> None:
+    for number, cause in (("+48600200200", "OUTGOING_CALL_BARRED"), ("+48600900007", "USER_BUSY")):
+        agent = f"{{{NAMED['outbound']}}}loopback/2000/default/XML"
+        uuid = control.api(f"originate {agent} {number} XML callsieve_outbound").split()[1]
+        record = control.wait_for_event(
+            {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": uuid}
+        )
+        assert record["Hangup-Cause"] == cause
+    assert not trunk.dialled("+48600200200")
+    assert trunk.invite("+48600900007")
+
+
+def test_what_an_earlier_call_of_the_leg_was_told_does_not_decide(
+    screened: FreeSwitch, control: Control, trunk: Trunk
+) -> None:
+    stale = f"{NAMED['outbound']},callsieve_action=continue,socket_resume=true"
+    assert dial(control, "outbound", "+48600200200", stale) == "-ERR OUTGOING_CALL_BARRED"
+    screened.use_service(f"127.0.0.1:{free_port()}")
+    assert dial(control, "outbound", "+48600900008", stale) == "-ERR NORMAL_TEMPORARY_FAILURE"
+    assert not trunk.dialled("+48600900008")
+
+
+def test_a_number_added_while_the_campaign_runs_is_not_dialled_again(
+    control: Control, service: Service
+) -> None:
+    number = "+48600900010"
+    assert dial(control, "outbound", number) == "-ERR USER_BUSY"
+    added = service.command("add", "Opt-outs", number)
+    assert added.returncode == 0, added.stderr
+    assert dial(control, "outbound", number) == "-ERR OUTGOING_CALL_BARRED"
+
+
+# Faults: what the dialplan does when the service does not answer
+
+
+def ask(connection: socket.socket) -> None:
+    """`connect`, and wait until FreeSWITCH has described the leg."""
+    connection.sendall(b"connect\n\n")
+    described = b""
+    while b"\n\n" not in described:
+        described += connection.recv(65536)
+
+
+def close_after_connect(connection: socket.socket) -> None:
+    ask(connection)
+    connection.close()
+
+
+def close_in_a_command(connection: socket.socket) -> None:
+    ask(connection)
+    connection.sendall(b"sendmsg\ncall-comm")
+    connection.close()
+
+
+@contextmanager
+def behaving(behave: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of a service that does `behave` with each connection, and then nothing."""
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:  # shut down below
+                return
+            connections.append(connection)
+            behave(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)  # wakes accept()
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+def assert_fail_policy(freeswitch: FreeSwitch, trunk: Trunk, within: tuple[float, float]) -> None:
+    """One leg of every flow at once: inbound goes on, the others are not dialled, all in time."""
+    numbers = {flow: f"+4860080000{index}" for index, flow in enumerate(NAMED)}
+
+    def dialled(flow: str) -> tuple[str, Mapping[str, str]]:
+        with freeswitch.control() as control:
+            control.subscribe("CHANNEL_HANGUP_COMPLETE")
+            return dial(control, flow, numbers[flow]), call_record(control, numbers[flow])
+
+    with ThreadPoolExecutor() as pool:
+        inbound = pool.submit(call, freeswitch, HOTLINE, LISTED)
+        others = {flow: pool.submit(dialled, flow) for flow in NAMED}
+
+    outcome = inbound.result()
+    assert outcome.status == 480
+    assert outcome.phrase == f"DID {HOTLINE} action= left="
+    earliest, latest = within
+    assert earliest <= outcome.seconds <= latest + SLACK
+
+    for flow, other in others.items():
+        result, record = other.result()
+        assert result == "-ERR NORMAL_TEMPORARY_FAILURE"
+        assert not trunk.dialled(numbers[flow])
+        assert "variable_callsieve_action" not in record
+        assert record["variable_callsieve_reason"] == "callsieve did not answer"
+        lived = int(record["Caller-Channel-Hangup-Time"]) - int(
+            record["Caller-Channel-Created-Time"]
+        )
+        assert earliest <= lived / 1_000_000 <= latest + SLACK
+
+
+def test_the_fail_policy_when_the_service_is_down(freeswitch: FreeSwitch, trunk: Trunk) -> None:
+    freeswitch.use_service(f"127.0.0.1:{free_port()}")
+    assert_fail_policy(freeswitch, trunk, within=(0, 0))
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [socket.socket.close, close_after_connect, close_in_a_command],
+    ids=lambda it: it.__name__,
+)
+def test_the_fail_policy_when_the_service_dies(
+    freeswitch: FreeSwitch, trunk: Trunk, behave: Callable[[socket.socket], object]
+) -> None:
+    with behaving(behave) as address:
+        freeswitch.use_service(address)
+        assert_fail_policy(freeswitch, trunk, within=(0, 0))
+
+
+@pytest.mark.parametrize("behave", [lambda _: None, ask], ids=["not a byte", "after connect"])
+def test_the_fail_policy_when_the_service_stays_silent(
+    freeswitch: FreeSwitch, trunk: Trunk, behave: Callable[[socket.socket], object]
+) -> None:
+    with behaving(behave) as address:
+        freeswitch.use_service(address)
+        assert_fail_policy(freeswitch, trunk, within=GUARD_SECONDS)
+
+
+# Hostile callers
+
+
+@pytest.mark.parametrize(
+    ("claimed", "caller", "status"),
+    [("+48999999999", LISTED, 603), (LISTED, UNLISTED, 480)],
+    ids=["to hide", "to frame another"],
+)
+def test_a_header_in_the_display_name_does_not_change_who_is_screened(
+    screened: FreeSwitch, claimed: str, caller: str, status: int
+) -> None:
+    name = f"x%0ACaller-Caller-ID-Number: {claimed}"
+    assert call(screened, HOTLINE, caller, name=name).status == status
+
+
+@pytest.mark.parametrize("how", ["gw+trunk", "parameter"])
+def test_claiming_to_be_a_gateway_earns_no_trust(screened: FreeSwitch, how: str) -> None:
+    called, parameters = ("gw+trunk", "") if how == "gw+trunk" else (HOTLINE, ";gw=trunk")
+    headers = {"P-Asserted-Identity": f"<sip:{UNLISTED}@127.0.0.1>"}
+    outcome = call(screened, called, "+48600100203", headers=headers, uri_parameters=parameters)
+    assert outcome.status == 302
+
+
+def test_commands_in_what_a_caller_sends_do_nothing(
+    screened: FreeSwitch, control: Control, tmp_path: Path
+) -> None:
+    trap = tmp_path / "trap"
+    control.api(f"expand echo ${{system touch {trap}}}")
+    assert trap.exists(), "this FreeSWITCH does not expand system: the test would prove nothing"
+    trap.unlink()
+
+    command = f"${{system touch {trap}}}"
+    escaped = command.replace("$", "%24").replace("{", "%7B").replace("}", "%7D")
+    escaped = escaped.replace(" ", "%20")
+    for caller in (UNLISTED, LISTED):
+        headers = {
+            "X-Note": command,
+            "Subject": command,
+            "P-Asserted-Identity": f'"{command}" <sip:{caller}@127.0.0.1>',
+        }
+        outcome = call(screened, HOTLINE, caller, name=command, headers=headers)
+        assert outcome.status == (480 if caller == UNLISTED else 603)
+    call(screened, HOTLINE, escaped)
+    assert call(screened, escaped, UNLISTED).status == 484
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "1000%20XML%20default",
+        "1000%20XML%20callsieve_answered",
+        "it's",
+        "1000%22",
+        "1000%5C",
+        f"{HOTLINE}%0A",
+        "",
+    ],
+)
+def test_a_destination_that_could_steer_the_transfer_is_refused(
+    screened: FreeSwitch, called: str
+) -> None:
+    assert call(screened, called, UNLISTED).status == 484
