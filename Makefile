@@ -18,7 +18,7 @@ help: ## list the targets
 build: $(STAMPS)/extensions ## make .venv and compile the extension modules
 
 $(STAMPS)/venv:
-	tools/debian-needs build "$(PYTHON)"
+	tools/debian-needs "$(PYTHON)"
 	$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
@@ -34,7 +34,6 @@ run: build ## screen one leg of every flow on a sample store, then serve until C
 	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
 
 test: build ## run every test
-	tools/debian-needs test
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 check: build ## ruff, mypy strict, stubs against the compiled modules

@@ -15,6 +15,7 @@ _FIELDS = {
     "from_user": b"variable_sip_from_user",
     "network_address": b"variable_sip_network_ip",
     "gateway": b"variable_sip_gateway_name",
+    "application": b"variable_current_application",
     "flow": b"variable_callsieve_flow",
     "campaign": b"variable_callsieve_campaign",
     "queue": b"variable_callsieve_queue",
@@ -30,6 +31,7 @@ class ChannelData:
 
     caller_number: what Remote-Party-ID, P-Asserted-Identity or P-Preferred-Identity claims, else
     From's user. from_user: From's user, always. Both are the caller's to choose.
+    application: what the dialplan runs now; `socket` while the leg waits for us.
     privacy: the caller asked to withhold its number.
     parks: the dialplan called `socket` with `async`; the leg is parked until it is resumed.
     """
@@ -41,6 +43,7 @@ class ChannelData:
     from_user: str = ""
     network_address: str = ""
     gateway: str = ""
+    application: str = "socket"
     flow: str = ""
     campaign: str = ""
     queue: str = ""

@@ -7,7 +7,9 @@ FreeSWITCH connects and says nothing until it is asked.
 |----------|-----------------------------|----------|--------------------------|
 | asking   | (start)                     | asking   | `connect`                |
 | asking   | channel data                | deciding | LegArrived               |
+| asking   | channel data, too late      | over     | LegLate                  |
 | deciding | `answer(decision)`          | leaving  | the answer, in one write |
+| deciding | `answer(decision)`, too late| over     | nothing                  |
 | leaving  | a reply -ERR                | leaving  | CommandRefused           |
 | any      | disconnect notice           | over     | LegGone unless answered  |
 | any      | end of stream               | over     | LegGone unless answered  |
@@ -30,6 +32,11 @@ from screening import Decision
 
 ASK_SECONDS = 5.0
 """How long FreeSWITCH may take to describe the leg. It does so in under a millisecond."""
+
+PARKED_SECONDS = 0.9
+"""How long a parked leg waits for its answer before its dialplan may have taken it on: the guard of
+`freeswitch_conf/` fires 1 to 2 s after it is set. A command that comes later would hit a call that
+has gone on, and cut off two people who talk. A leg that does not park is ended by its guard."""
 
 LEAVE_SECONDS = 2.0
 """How long FreeSWITCH may take to close after the answer."""
@@ -57,11 +64,16 @@ class LegGone:
 
 
 @dataclass(frozen=True, slots=True)
+class LegLate:
+    """The leg was described, but has or may have gone on without its answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegSilent:
     """FreeSWITCH did not describe the leg in time."""
 
 
-Event = LegArrived | CommandRefused | LegGone | LegSilent
+Event = LegArrived | CommandRefused | LegGone | LegLate | LegSilent
 
 
 class Conversation:
@@ -73,6 +85,7 @@ class Conversation:
         self._parks = False
         self._ended = False
         self.opening = CONNECT
+        self._too_late = now + PARKED_SECONDS
         self.deadline = now + ASK_SECONDS
 
     @property
@@ -97,20 +110,26 @@ class Conversation:
                 if self._ended:
                     return self._end(LegGone())
                 return self._end(LegSilent()) if now >= self.deadline else None
-            event = self._message(message)
+            event = self._message(message, now)
             if event is not None:
                 return event
         return None
 
     def answer(self, decision: Decision, now: float) -> bytes:
-        """The bytes to send for `decision`. Raises LocalProtocolError unless one is awaited."""
+        """The bytes to send for `decision`; none when it has become too late for it.
+
+        Raises LocalProtocolError unless an answer is awaited.
+        """
         if self._state != "deciding":
             raise LocalProtocolError(f"no answer is awaited: the conversation is {self._state}")
+        if self._parks and now >= self._too_late:
+            self._state = "over"
+            return b""
         self._state = "leaving"
         self.deadline = now + LEAVE_SECONDS
         return answer(decision, self._parks)
 
-    def _message(self, message: Message) -> Event | None:
+    def _message(self, message: Message, now: float) -> Event | None:
         kind = message.get(b"Content-Type")
         if kind == "text/disconnect-notice":
             return self._end(LegGone())
@@ -119,6 +138,8 @@ class Conversation:
         if self._state == "asking":
             channel = read_channel_data(message)
             self._parks = channel.parks
+            if self._parks and (channel.application != "socket" or now >= self._too_late):
+                return self._end(LegLate())
             self._state = "deciding"
             return LegArrived(channel)
         reply = message.get(b"Reply-Text")

@@ -18,7 +18,15 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from esl_service.channel_data import ChannelData
-from esl_service.conversation import CommandRefused, Conversation, Event, LegArrived, LegGone
+from esl_service.conversation import (
+    CommandRefused,
+    Conversation,
+    Event,
+    LegArrived,
+    LegGone,
+    LegLate,
+    LegSilent,
+)
 from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
 
@@ -27,6 +35,8 @@ SEND_SECONDS = 2.0
 READ_BYTES = 64 * 1024
 
 Address = tuple[str, int]
+
+_ENDINGS = {LegGone: "leg_gone", LegLate: "leg_late", LegSilent: "leg_silent"}
 
 
 class Server:
@@ -97,7 +107,11 @@ class Server:
             started = time.perf_counter_ns()
             decision = self._screen(event.channel)
             microseconds = (time.perf_counter_ns() - started) / 1000
-            self._send(connection, conversation.answer(decision, time.monotonic()))
+            answer = conversation.answer(decision, time.monotonic())
+            if not answer:
+                self._count("leg_late", peer)
+                return
+            self._send(connection, answer)
             self.counts[decision.action] += 1
             self._log.info(
                 "decided",
@@ -110,7 +124,7 @@ class Server:
         elif isinstance(event, CommandRefused):
             self._count("command_refused", peer, reply=event.reply)
         else:
-            self._count("leg_gone" if isinstance(event, LegGone) else "leg_silent", peer)
+            self._count(_ENDINGS[type(event)], peer)
 
     def _send(self, connection: socket.socket, data: bytes) -> None:
         connection.settimeout(SEND_SECONDS)

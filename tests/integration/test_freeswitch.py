@@ -6,6 +6,7 @@ FreeSWITCH runs with the files of ``freeswitch_conf/`` as shipped; ``callsieve s
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -402,6 +403,23 @@ def test_the_fail_policy_when_the_service_stays_silent(
     with behaving(behave) as address:
         freeswitch.use_service(address)
         assert_fail_policy(freeswitch, trunk, within=GUARD_SECONDS)
+
+
+def test_an_answer_that_comes_late_leaves_the_call_alone(
+    screened: FreeSwitch, service: Service, control: Control
+) -> None:
+    """The service freezes, the dialplan lets the listed caller through, the service wakes up."""
+    with Phone(screened.sip_port) as phone:
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            outcome = phone.call(ANSWERING, "+48600100202")
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        assert outcome.status == 200
+        while not any(entry["event"] == "leg_late" for entry in service.logged()):
+            assert service.process.poll() is None
+        assert control.api("show channels count").strip() == "1 total."
+        phone.hang_up()
 
 
 # Hostile callers

@@ -40,7 +40,8 @@ class Service:
         return run(*arguments, store=self.store)
 
     def logged(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
+        whole_lines, _, _ = self.log.read_text("utf-8").rpartition("\n")
+        return [json.loads(line) for line in whole_lines.splitlines()]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -10,10 +10,12 @@ from esl_service.conversation import (
     ASK_SECONDS,
     CONNECT,
     LEAVE_SECONDS,
+    PARKED_SECONDS,
     CommandRefused,
     Conversation,
     LegArrived,
     LegGone,
+    LegLate,
     LegSilent,
 )
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
@@ -135,6 +137,43 @@ def test_a_leg_cancelled_right_behind_its_description_is_answered_and_over() -> 
     )
     assert [type(event) for event in told] == [LegArrived]
     assert conversation.over
+
+
+def described(channel: ChannelData, parks: bool) -> bytes:
+    return SwitchSide(write_channel_data(channel), parks).receive(CONNECT)
+
+
+LATE = 5.0 + PARKED_SECONDS
+
+
+def test_a_parked_leg_that_was_described_too_late_is_left_alone() -> None:
+    """Its dialplan may have taken it on: a command now would hit a call that has gone on."""
+    conversation = Conversation(now=5.0)
+    conversation.receive(described(ChannelData(), parks=True))
+    assert conversation.next_event(now=LATE) == LegLate()
+    assert conversation.over
+
+
+def test_a_parked_leg_that_runs_something_else_is_left_alone() -> None:
+    conversation = Conversation(now=5.0)
+    conversation.receive(described(ChannelData(application="bridge"), parks=True))
+    assert conversation.next_event(now=5.0) == LegLate()
+
+
+def test_a_decision_that_took_too_long_is_not_sent_to_a_parked_leg() -> None:
+    conversation = Conversation(now=5.0)
+    conversation.receive(described(ChannelData(), parks=True))
+    assert isinstance(conversation.next_event(now=5.0), LegArrived)
+    assert conversation.answer(Decision("hangup", cause="CALL_REJECTED"), now=LATE) == b""
+    assert conversation.over
+
+
+def test_a_leg_that_does_not_park_is_answered_late_too() -> None:
+    """Nothing takes it on but its end."""
+    conversation = Conversation(now=5.0)
+    conversation.receive(described(ChannelData(), parks=False))
+    assert isinstance(conversation.next_event(now=LATE), LegArrived)
+    assert conversation.answer(Decision("continue"), now=LATE)
 
 
 def test_a_refused_command_is_reported() -> None:
