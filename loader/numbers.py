@@ -33,7 +33,8 @@
       foreign numbers with 00 for its own. And e comes before c for digits that begin with the
       region's calling code and lack the national prefix that its numbers have: in Germany
       4915123456789 is a mobile number, though valid behind an area code 0491 too.
-   f. Else as dialled: the switch will dial it, and a list can hold it. Not over 15 digits.
+   f. Else as dialled, which is what the switch will dial. Not over 15 digits. From 7 digits it is
+      no list entry: who wrote it meant a number.
 8. Other characters: an extension behind a number (`ext. 5`, `x5`, `wew. 5`, `,5`) is dropped. Else
    phonenumbers' reading of vanity numbers and labels (1-800-FLOWERS, `Tel. 600 100 200`), when it
    calls the result valid and the digits stand together; else unreadable.
