@@ -7,9 +7,13 @@ import click
 from callsieve import __version__
 from callsieve.decide_command import decide
 from callsieve.demo import demo
+from callsieve.follow_command import follow
 from callsieve.list_commands import COMMANDS
 from callsieve.probe import probe
+from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
+from callsieve.status_command import status
+from callsieve.store_commands import store_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,9 +22,19 @@ def main() -> None:
     """Callsieve screens call legs against number lists for FreeSWITCH.
 
     Lists and rules live in a store, named by --store or the environment variable CALLSIEVE_STORE,
-    such as csv:/var/lib/callsieve.
+    such as csv:/var/lib/callsieve or redis://127.0.0.1:6379.
     """
 
 
-for command in (serve, probe, decide, demo, *COMMANDS):
+for command in (
+    serve,
+    probe,
+    decide,
+    demo,
+    status,
+    follow,
+    rules_group,
+    store_group,
+    *COMMANDS,
+):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from callsieve import list_output as output
+from callsieve.command_help import epilog
 from callsieve.stores import (
     BAD_VALUE,
     Place,
@@ -19,6 +20,7 @@ from callsieve.stores import (
     store_option,
     utc_now,
     warn,
+    without_rejects,
 )
 from callsieve.wiring import check_rules
 from loader.csv_import import import_file, read_layout
@@ -49,37 +51,17 @@ SOME_REJECTED = 3
 NONE_ACCEPTED = 4
 
 
-def _epilog(examples: str, **codes: str) -> str:
-    """Examples and exit codes below a command's options. codes: exit1="when", exit3=..."""
-    meanings = {
-        "exit0": "done",
-        "exit2": "usage, or a value that cannot be right; nothing was changed",
-        "exit5": "the store or its snapshots cannot be read or written",
-        **codes,
-    }
-    lines = [
-        "\b",
-        "Example:",
-        *(f"  {line}" for line in examples.splitlines()),
-        "",
-        "\b",
-        "Exit codes:",
-        *(f"  {key[4:]}  {meaning}" for key, meaning in sorted(meanings.items())),
-    ]
-    return "\n".join(lines)
-
-
 @click.group(
     "list",
     short_help="Create, show and remove number lists.",
-    epilog=_epilog("callsieve list create Opt-outs --store csv:/var/lib/callsieve"),
+    epilog=epilog("callsieve list create Opt-outs --store csv:/var/lib/callsieve"),
 )
 def list_group() -> None:
     """Create, show and remove number lists. The list Default always exists."""
 
 
 @list_group.command(
-    "create", epilog=_epilog("callsieve list create Opt-outs", exit1="the list is there already")
+    "create", epilog=epilog("callsieve list create Opt-outs", exit1="the list is there already")
 )
 @click.argument("name")
 @store_option
@@ -95,7 +77,7 @@ def list_create(name: str, url: str) -> None:
             sys.exit(NOTHING_TO_DO)
 
 
-@list_group.command("ls", epilog=_epilog("callsieve list ls"))
+@list_group.command("ls", epilog=epilog("callsieve list ls"))
 @store_option
 @json_option
 def list_ls(url: str, as_json: bool) -> None:
@@ -127,7 +109,7 @@ def list_ls(url: str, as_json: bool) -> None:
         output.print_table(["list", "entries", "rejects", "generation"], shown, numeric=(1, 2, 3))
 
 
-@list_group.command("show", epilog=_epilog("callsieve list show Default"))
+@list_group.command("show", epilog=epilog("callsieve list show Default"))
 @click.argument("name", default=DEFAULT_LIST)
 @store_option
 @json_option
@@ -135,7 +117,7 @@ def list_show(name: str, url: str, as_json: bool) -> None:
     """Show every entry of the list NAME (default: Default), and the rows that cannot be read."""
     with opened(url) as place:
         rejects: list[Reject] = []
-        entries = _without_rejects(place.store.entries(name, place.region), rejects)
+        entries = without_rejects(place.store.entries(name, place.region), rejects)
         now = utc_now()
         if as_json:
             output.print_json_list(
@@ -151,26 +133,25 @@ def list_show(name: str, url: str, as_json: bool) -> None:
         output.print_rejects(rejects, len(rejects), err=True)
 
 
-@list_group.command("remove", epilog=_epilog("callsieve list remove 'Old campaign'"))
+@list_group.command("remove", epilog=epilog("callsieve list remove 'Old campaign'"))
 @click.argument("name")
 @store_option
 def list_remove(name: str, url: str) -> None:
     """Remove the list NAME with all its entries. Refused for Default and while a rule uses it."""
     with opened(url) as place:
-        store, catalog = place.store, place.catalog
+        store = place.store
         if name != DEFAULT_LIST:
-            in_force = catalog.current().documents.get(RULES_DOCUMENT)
-            _check_unused(name, "callsieve.toml", store.rules_text(), store)
+            in_force = place.catalog.current().documents.get(RULES_DOCUMENT)
+            _check_unused(name, place.rules_name, store.rules_text(), store)
             _check_unused(name, "the rules in force", in_force.text if in_force else "", store)
         store.remove_list(name)
-        if name in catalog.current().lists:
-            catalog.withdraw(name)
+        place.withdraw(name)
         click.echo(f"{name}: removed")
 
 
 @click.command(
     "add",
-    epilog=_epilog(
+    epilog=epilog(
         "callsieve add Default +48600100200 --description 'asked us to stop'\n"
         "callsieve add Default '+48700*' --expires 2026-12-31",
         exit1="the list has this very entry",
@@ -220,7 +201,7 @@ def add(
 
 @click.command(
     "remove",
-    epilog=_epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
+    epilog=epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
 )
 @click.argument("name", metavar="LIST")
 @click.argument("number")
@@ -241,7 +222,7 @@ def remove(name: str, number: str, url: str, as_json: bool) -> None:
 
 @click.command(
     "find",
-    epilog=_epilog("callsieve find 600100200", exit1="no list has an entry that counts now"),
+    epilog=epilog("callsieve find 600100200", exit1="no list has an entry that counts now"),
 )
 @click.argument("number")
 @store_option
@@ -268,7 +249,7 @@ def find(number: str, url: str, as_json: bool) -> None:
 
 @click.command(
     "import",
-    epilog=_epilog(
+    epilog=epilog(
         "callsieve import Opt-outs numbers.csv\n"
         "callsieve import Opt-outs numbers.csv --map number=Telefon --map date=3 --dry-run",
         exit0="every row was accepted: added, updated or there already",
@@ -318,15 +299,20 @@ def import_(
 
 @click.command(
     "reload",
-    epilog=_epilog(
+    epilog=epilog(
         "callsieve reload\ncallsieve reload Default",
         exit2="usage, or something was not taken; the rest was",
     ),
 )
 @click.argument("names", metavar="[LIST]...", nargs=-1)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Redis: take the store as it is, empty too, although it has lost what this node has.",
+)
 @store_option
 @json_option
-def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
+def reload(names: tuple[str, ...], accept_loss: bool, url: str, as_json: bool) -> None:
     """Read all lists and the rules again and publish them, after a change by hand.
 
     With LIST: only these lists, and not the rules.
@@ -335,7 +321,10 @@ def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
     is 2.
     """
     with opened(url) as place:
-        report = place.publish_lists(names) if names else place.publish_all()
+        if accept_loss:
+            report = place.start_anew()
+        else:
+            report = place.publish_lists(names) if names else place.publish_all()
         if as_json:
             output.print_json(output.reload_json(report))
         else:
@@ -373,15 +362,6 @@ def _mapping(options: Sequence[str]) -> dict[str, str]:
             )
         mapping[name] = column.strip()
     return mapping
-
-
-def _without_rejects(rows: Iterator[Entry | Reject], rejects: list[Reject]) -> Iterator[Entry]:
-    """The entries among `rows`; the rejects are gathered in `rejects`."""
-    for row in rows:
-        if isinstance(row, Reject):
-            rejects.append(row)
-        else:
-            yield row
 
 
 def _tell(

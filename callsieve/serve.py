@@ -44,17 +44,9 @@ def serve(url: str, listen: Address, control: Address | None) -> None:
     Exit code: 0 stopped when told to; 1 it cannot listen; 2 the rules are not good and none are in
     force; 3 stopped with legs in hand; 5 the store cannot be used.
     """
-    import structlog  # gevent and structlog are for this command alone
+    from callsieve.service_log import log_to_stderr  # structlog and gevent are for this command
 
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
+    log_to_stderr()
     sys.exit(_serve(url, listen, control))
 
 
@@ -64,12 +56,13 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     from gevent.event import Event
 
     from callsieve.expiry import publish_expiries
+    from callsieve.followers import keep_following
     from callsieve.screener import Screener
     from esl_service.server import Server
 
     log = structlog.get_logger()
     with opened(url, create=True) as place:
-        problems = place.publish_all().problems
+        problems = place.start().problems
         if not place.has_rules:
             fail("\n".join(problems), BAD_VALUE)
         catalog = place.catalog
@@ -95,6 +88,8 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
         gevent.signal_handler(number, told_to_stop)
     click.echo(f"listening on {host}:{port}")
     gevent.spawn(publish_expiries, catalog, url)
+    if url.startswith("redis"):
+        gevent.spawn(keep_following, url)
     stop.wait()
     server.stop_accepting()
     finishing = gevent.spawn(server.wait)

@@ -13,7 +13,6 @@ Rows that cannot be read stay in the file as they are and are reported as reject
 """
 
 import contextlib
-import datetime
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,6 +27,8 @@ from loader.csv_list import (
     system_errors,
 )
 from loader.locking import locked
+from loader.merging import checked, merged
+from loader.new_rules import NEW_RULES
 from loader.store import (
     DEFAULT_LIST,
     AddOutcome,
@@ -36,48 +37,17 @@ from loader.store import (
     Reject,
     StoreError,
     UnknownListError,
-    check_description,
     check_list_name,
     check_number,
     covers,
     escaped,
     quoted,
+    rules_conflict,
+    rules_version,
 )
 
 RULES_FILE = "callsieve.toml"
 MAX_RULES_BYTES = 4_000_000
-
-NEW_RULES = """\
-# Rules of this Callsieve store. `callsieve reload` checks them and puts them into effect;
-# a file with a mistake changes nothing.
-
-# How national numbers are read, here and in the lists: a two-letter country code.
-# default_region = "PL"
-
-# Inbound calls from numbers on a list; the first rule that fits decides.
-[[forwarding]]
-list = "Default"
-action = "hangup"                  # or "redirect"
-# cause = "CALL_REJECTED"          # hangup: a FreeSWITCH cause name
-# redirect = "1000"                # redirect: an extension, a number or a SIP URI
-# called = ["+48221234567"]        # "Calls to number"; without it, every number
-# except = ["VIP"]                 # numbers on these lists pass
-
-# Numbers that a campaign does not dial, and the status that they get.
-# [campaign."Spring sale"]
-# lists = ["Default"]
-# status = "Do not call"           # without it: Blacklist
-
-# Numbers that are not called back from a queue, or from a widget.
-# [queue."Infoline"]
-# callback_lists = ["Default"]
-# [widget."Home page"]
-# callback_lists = ["Default"]
-
-# Calls that present a random number from a list of our own numbers.
-# [route."Poland"]
-# present_from = "Our numbers"
-"""
 
 
 class CsvStore:
@@ -166,7 +136,7 @@ class CsvStore:
                 yield what
 
     def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
-        entry = _checked(entry)
+        entry = checked(entry)
         path = self._path(name)
         with self.locked(name):
             listed = ListFile(path, region)
@@ -174,7 +144,7 @@ class CsvStore:
             for _, what in listed:
                 if old is None and isinstance(what, Entry) and what.number == entry.number:
                     old = what
-            new = _merged(old, entry)
+            new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
             if old is not None:
@@ -200,7 +170,7 @@ class CsvStore:
             changed: dict[str, Entry] = {}
             for entry in entries:
                 old = known.get(entry.number)
-                new = _merged(old, _checked(entry))
+                new = merged(old, checked(entry))
                 if new == old:
                     counts[AddOutcome.PRESENT] += 1
                     continue
@@ -214,6 +184,15 @@ class CsvStore:
             if (added or changed) and not dry_run:
                 rewrite(path, region, changed, added)
         return counts
+
+    def load(self, name: str, entries: Iterable[Entry]) -> int:
+        path = self._path(name)
+        count = 0
+        with self.locked(name), system_errors(path), replacing(path) as file:
+            file.write(HEADER + "\n")
+            for count, entry in enumerate(entries, 1):  # noqa: B007
+                file.write(format_row(checked(entry), "\n"))
+        return count
 
     def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
         check_number(number)
@@ -246,6 +225,17 @@ class CsvStore:
             line = data.count(b"\n", 0, error.start) + 1
             raise StoreError(f"{self._rules}: line {line}: expected UTF-8") from None
 
+    def put_rules(self, text: str, version: str) -> None:
+        with self._lock(self._rules):
+            found = rules_version(self.rules_text())
+            if found != version:
+                raise rules_conflict(found, version)
+            with system_errors(self._rules), replacing(self._rules) as file:
+                file.write(text)
+
+    def source(self, name: str) -> str:
+        return str(self._path(name))
+
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         with self._lock(self._existing(name)):
@@ -267,30 +257,6 @@ class CsvStore:
                 names = ", ".join(self.list_names())
                 raise UnknownListError(f"list {quoted(name)}: expected one of {names}")
         return path
-
-
-def _checked(entry: Entry) -> Entry:
-    check_number(entry.number)
-    check_description(entry.description)
-    if entry.expires is not None and entry.expires.utcoffset() is None:
-        raise BadValueError("expires: expected a time with a zone")
-    if entry.description == (stripped := entry.description.strip()):
-        return entry
-    return Entry(entry.number, entry.date, stripped, entry.expires)
-
-
-def _merged(old: Entry | None, new: Entry) -> Entry:
-    """What the list says of a number after `new` was added; `old` is what it said before."""
-    date = new.date
-    if date is None:
-        if old is None or old.expired(datetime.datetime.now(datetime.UTC)):
-            date = datetime.date.today()
-        else:
-            date = old.date
-    description = new.description or (old.description if old else "")
-    if date == new.date and description == new.description:
-        return new
-    return Entry(new.number, date, description, new.expires)
 
 
 def _lock_path(path: Path) -> Path:

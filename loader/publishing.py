@@ -80,18 +80,21 @@ def publish_list(
             else:
                 keys.append(pack(what.number))
         entries = len(set(keys)) + len(prefixes)
-        generation = catalog.publish(
-            name,
-            keys,
-            sorted(prefixes),
-            {
-                "entries": entries,
-                "rejects": rejects,
-                "next_expiry": next_expiry.isoformat() if next_expiry else None,
-                "published_at": now.isoformat(),
-            },
-        )
+        info = list_info(entries, rejects, next_expiry, now)
+        generation = catalog.publish(name, keys, sorted(prefixes), info)
     return ListReport(name, generation, entries, rejects, expired, next_expiry, tuple(named))
+
+
+def list_info(
+    entries: int, rejects: int, next_expiry: datetime.datetime | None, now: datetime.datetime
+) -> dict[str, Any]:
+    """What is published with a list's numbers."""
+    return {
+        "entries": entries,
+        "rejects": rejects,
+        "next_expiry": next_expiry.isoformat() if next_expiry else None,
+        "published_at": now.isoformat(),
+    }
 
 
 def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> RulesReport[T]:

@@ -5,6 +5,7 @@ row that could not be read, the checks of names and values, the errors, and the 
 """
 
 import datetime
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,10 @@ class BadValueError(StoreError, ValueError):
 
 class UnknownListError(BadValueError):
     """There is no list of that name."""
+
+
+class RulesConflictError(StoreError):
+    """Somebody changed the rules since the version that the new ones were made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,13 @@ class Store(Protocol):
     ) -> dict[AddOutcome, int]:
         """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
 
+    def load(self, name: str, entries: Iterable[Entry]) -> int:
+        """Make `entries`, exactly as they are, the list's only ones, in one step; how many rows.
+
+        Nothing changes when the iteration raises. Of a number that comes again, a store that keeps
+        one entry a number keeps the one that lasts longest.
+        """
+
     def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
         """Take a number (canonical text, prefix or "anonymous") out; empty when it was not
         there.
@@ -123,22 +135,50 @@ class Store(Protocol):
 
     def rules_text(self) -> str: ...
 
+    def put_rules(self, text: str, version: str) -> None:
+        """Put `text` in place of the rules whose rules_version() is `version`, unchecked.
+
+        Raises RulesConflictError when the store has another version by now.
+        """
+
+    def source(self, name: str) -> str:
+        """Where the list is, for people: a file, or the URL and the list in it."""
+
     def locked(self, name: str) -> AbstractContextManager[None]:
         """No other process changes or publishes this list meanwhile. Not to be nested."""
 
 
 def open_store(url: str, create: bool = False) -> Store:
-    """The store at `url`: `csv:DIRECTORY`.
+    """The store at `url`: `csv:DIRECTORY`, or Redis, whose URLs loader.redis_url describes.
 
-    create: make what is missing, the list Default and a commented rules file included.
+    create: make what is missing, the list Default and commented rules included.
     Raises BadValueError for an unknown kind of store, StoreError when there is none at that place.
+    Redis is connected to when it is first needed.
     """
+    # Both import this module, and redis-py takes 0.1 s to load.
     scheme, colon, rest = url.partition(":")
-    if not colon or scheme != "csv" or not rest:
-        raise BadValueError(f"store: expected csv:DIRECTORY, found {quoted(url)}")
-    from loader.csv_store import CsvStore  # it imports this module
+    if colon and scheme == "csv" and rest:
+        from loader.csv_store import CsvStore
 
-    return CsvStore(Path(rest), create=create)
+        return CsvStore(Path(rest), create=create)
+    if rest.startswith("//") and scheme.startswith("redis"):
+        from loader.redis_store import RedisStore
+
+        return RedisStore(url, create=create)
+    # What stands here may hold a password.
+    raise BadValueError(f"store: expected csv:DIRECTORY or redis://HOST, found {quoted(scheme)}:")
+
+
+def rules_version(text: str) -> str:
+    """Names a text of the rules: the first 12 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def rules_conflict(found: str, expected: str) -> RulesConflictError:
+    return RulesConflictError(
+        f"rules: expected version {expected}, found {found}: somebody changed them meanwhile;"
+        " get them again and make your change in the new ones"
+    )
 
 
 def covers(entry_number: str, number: str) -> bool:

@@ -1,0 +1,82 @@
+"""`callsieve store copy`: everything of one store into another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from callsieve.command_help import epilog
+from callsieve.list_output import print_rejects
+from callsieve.stores import opened, place_of, warn, without_rejects
+from callsieve.wiring import check_rules
+from loader.new_rules import NEW_RULES
+from loader.store import BadValueError, Entry, Reject, Store, open_store, rules_version
+
+SOME_REJECTED = 3
+
+
+@click.group("store", epilog=epilog("callsieve store copy csv:/var/lib/callsieve redis://pbx1"))
+def store_group() -> None:
+    """Move what is in a store to another one."""
+
+
+@store_group.command(
+    "copy",
+    epilog=epilog(
+        "callsieve store copy csv:/var/lib/callsieve redis://127.0.0.1:6379",
+        exit3="rows that cannot be read were left behind",
+    ),
+)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy all lists and the rules of the store FROM into the store TO, which must have none.
+
+    FROM is left as it is. TO may be new; one with entries or other rules is refused. A list appears
+    in TO whole or not at all, and the rules come last; after a failure, remove what is there and
+    copy again.
+    """
+    with opened(source) as old:
+        new = place_of(open_store(target, create=True))
+        rules = old.store.rules_text()
+        names = old.store.list_names()
+        region = check_rules(rules, names).default_region
+        _expect_empty(new.store, target)
+        rejected = 0
+        for name in names:
+            new.store.create_list(name)
+            rejects: list[Reject] = []
+            rows = old.store.entries(name, region)
+            count = new.store.load(name, _shown(name, without_rejects(rows, rejects)))
+            click.echo(f"{name}: {count} copied, {len(rejects)} not read")
+            print_rejects(rejects, len(rejects))
+            rejected += len(rejects)
+        new.store.put_rules(rules, rules_version(new.store.rules_text()))
+        report = new.publish_all()
+        for problem in report.problems:
+            warn(problem)
+        click.echo("rules: copied")
+        sys.exit(SOME_REJECTED if rejected or report.problems else 0)
+
+
+def _expect_empty(store: Store, url: str) -> None:
+    """Raises BadValueError when there is anything in the store that a new one has not."""
+    found = next((n for n in store.list_names() if any(True for _ in store.entries(n, None))), None)
+    if found is not None:
+        raise BadValueError(f"{url}: expected a store without entries, found some in {found}")
+    if store.rules_text() != NEW_RULES:
+        raise BadValueError(f"{url}: expected a store with the rules of a new one, found others")
+
+
+def _shown(name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same, counted on a terminal as they go by."""
+    if not sys.stderr.isatty():
+        yield from entries
+        return
+    for at, entry in enumerate(entries, 1):
+        if at % 10_000 == 0:
+            click.echo(f"\r{name}: {at}", nl=False, err=True)
+        yield entry
+    click.echo("\r\033[K", nl=False, err=True)
