@@ -67,7 +67,7 @@ def follow(with_parent: bool, url: str) -> None:
         signal.signal(number, stop)
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    with opened(url, create=True) as place:
+    with opened(url) as place:
         if not isinstance(place, NodePlace):
             raise BadValueError(f"follow: expected a Redis store, found {url}")
         follow_store(

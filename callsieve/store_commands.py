@@ -9,17 +9,51 @@ import click
 
 from callsieve.command_help import epilog
 from callsieve.list_output import print_rejects
-from callsieve.stores import opened, place_of, warn, without_rejects
+from callsieve.stores import opened, place_of, reporting, warn, without_rejects
 from callsieve.wiring import check_rules
 from loader.new_rules import NEW_RULES
-from loader.store import BadValueError, Entry, Reject, Store, open_store, rules_version
+from loader.store import (
+    BadValueError,
+    Entry,
+    Reject,
+    Store,
+    StoreError,
+    escaped,
+    open_store,
+    rules_version,
+)
 
+NOTHING_TO_DO = 1
 SOME_REJECTED = 3
 
 
 @click.group("store", epilog=epilog("callsieve store copy csv:/var/lib/callsieve redis://pbx1"))
 def store_group() -> None:
-    """Move what is in a store to another one."""
+    """Make a store, or move what is in one to another."""
+
+
+@store_group.command(
+    "create",
+    epilog=epilog(
+        "callsieve store create redis://127.0.0.1:6379", exit1="there is a store already"
+    ),
+)
+@click.argument("url")
+def create(url: str) -> None:
+    """Make a new store at URL: the list Default, empty, and rules with comments.
+
+    A directory is also made by the commands that write into it. Redis is not: where a store was,
+    an empty Redis is a loss, and nothing but this command takes it for a beginning.
+    """
+    with reporting():
+        try:
+            open_store(url).list_names()
+        except StoreError:  # what is wrong with it besides that it is not there comes up again
+            open_store(url, create=True).list_names()
+            click.echo(f"{escaped(url)}: created")
+            return
+        click.echo(f"{escaped(url)}: there is a store already")
+        sys.exit(NOTHING_TO_DO)
 
 
 @store_group.command(

@@ -154,9 +154,20 @@ def place_of(store: Store) -> Place:
 
 @contextlib.contextmanager
 def opened(url: str, create: bool = False) -> Iterator[Place]:
-    """Opens a store; ends the command with the right exit code when something is wrong with it."""
+    """Opens a store, reporting() what is wrong with it.
+
+    create: make a directory that is missing. A Redis store is made by `callsieve store create`
+    alone: a Redis that came back empty must not be taken for one where nothing was yet.
+    """
+    with reporting():
+        yield place_of(open_store(url, create and not url.startswith("redis")))
+
+
+@contextlib.contextmanager
+def reporting() -> Iterator[None]:
+    """Ends the command with the right exit code when something is wrong with a store."""
     try:
-        yield place_of(open_store(url, create))
+        yield
     except (BrokenPipeError, click.ClickException):
         raise
     except ValueError as error:

@@ -156,7 +156,7 @@ def _connect(place: RedisPlace, environment: Mapping[str, str]) -> Any:
         }
     if place.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in place.hosts]
-        return RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=1, **options)
+        return RedisCluster(startup_nodes=nodes, **options)
     options["db"] = place.database
     if place.kind == "single":
         host, port = place.hosts[0]

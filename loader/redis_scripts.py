@@ -128,11 +128,15 @@ while key < #KEYS and entries > n * tonumber(ARGV[2]) do
     local all = redis.call('HGETALL', KEYS[key])
     redis.call('DEL', KEYS[key], KEYS[key + 1])
     for at = 1, #all, 2 do
-        local a, b, c, d, e, f, g, h = string.byte(all[at], 1, 8)
-        local high, low = ((a * 256 + b) * 256 + c) * 256 + d, ((e * 256 + f) * 256 + g) * 256 + h
-        local mixed = (high * 69621 + low) % 2147483647 * 48271 % 2147483647
-        local to = mixed % (2 * level) == n and key + 1 or key
-        redis.call('HSET', KEYS[to], all[at], all[at + 1])
+        local to = KEYS[key]
+        if #all[at] == 8 then -- another length is none of ours, and stays to be reported
+            local a, b, c, d, e, f, g, h = string.byte(all[at], 1, 8)
+            local high = ((a * 256 + b) * 256 + c) * 256 + d
+            local low = ((e * 256 + f) * 256 + g) * 256 + h
+            local mixed = (high * 69621 + low) % 2147483647 * 48271 % 2147483647
+            if mixed % (2 * level) == n then to = KEYS[key + 1] end
+        end
+        redis.call('HSET', to, all[at], all[at + 1])
     end
     n = n + 1
     key = key + 2

@@ -67,7 +67,8 @@ class RedisStore:
     def __init__(self, url: str, create: bool = False) -> None:
         """create: make a new store where there is none, unless this node has followed one there.
 
-        Raises BadValueError for the URL.
+        Not to be asked for by what runs by itself: in the middle of a failover a server may be
+        empty for a moment. Raises BadValueError for the URL.
         """
         self.place = parse_redis_url(url)
         self.client = RedisClient(self.place)
@@ -120,7 +121,7 @@ class RedisStore:
         keys = [self.key("meta"), self.key("rules"), self.key("lists"), self.key("head", 1)]
         identity = secrets.token_hex(16)
         arguments = [identity, NEW_RULES, rules_version(NEW_RULES), DEFAULT_LIST, 1]
-        self.client.script(CREATE, keys, arguments)
+        self._confirm(bool(self.client.script(CREATE, keys, arguments)))
 
     def check(self) -> None:
         """Once: that there is a store of this format. Makes one where that was asked for.
@@ -145,6 +146,8 @@ class RedisStore:
                 " Nothing was changed, and legs go on being decided from what this node has."
                 " To begin anew, without those lists: callsieve reload --accept-loss"
             )
+        else:
+            text += "; callsieve store create makes one"
         return EmptyStoreError(text)
 
     def problems(self) -> tuple[str, ...]:

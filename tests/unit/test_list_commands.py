@@ -200,7 +200,10 @@ def test_names_that_would_do_harm_in_freeswitch_are_refused(shell: Shell, name: 
         (["remove", "Default", "+48*12"], "found '+48*12'"),
         (["list", "show", "Nope"], "list 'Nope': expected one of Default"),
         (["find", ""], "found ''"),
-        (["find", "1", "--store", "mysql:x"], "store: expected csv:DIRECTORY, found 'mysql:x'"),
+        (
+            ["find", "1", "--store", "mysql:x"],
+            "expected csv:DIRECTORY or redis://HOST, found 'mysql'",
+        ),
     ],
 )
 def test_bad_values_change_nothing(shell: Shell, arguments: list[str], problem: str) -> None:
