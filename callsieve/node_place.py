@@ -80,9 +80,13 @@ class NodePlace(Place):
         heard = followed.heard if followed else ""
         if followed is None or _age(heard or followed.since) > SILENT_SECONDS:
             state = "not followed"
+            problems = [
+                "nothing on this node follows the store: neither callsieve serve nor callsieve"
+                " follow runs here, and changes that others make do not come in"
+            ]
         else:
             state = followed.state
-        problems = [followed.problem] if followed and followed.problem else []
+            problems = [followed.problem] if followed.problem else []
         try:
             position = store.node.position()
             behind = store.state().rev - (position.rev if position else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from callsieve import list_output as output
 from callsieve.command_help import epilog
 from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
 from loader.publishing import RULES_DOCUMENT
-from loader.store import StoreError, escaped
+from loader.store import escaped
 from lookup_core import PublishedList, UnavailableList, View
 
 NOT_WELL = 1
@@ -39,7 +39,9 @@ def status(url: str, as_json: bool) -> None:
     with opened(url) as place:
         health = place.health()
         view = place.catalog.current()
-        lists = list(_lists(place, view))
+        # A store that does not answer is not asked twice: each time takes seconds.
+        known = place.store.list_names() if health.behind is not None else ()
+        lists = list(_lists(place, known, view))
         problems = [*health.problems, *view.problems]
         problems += [f"{row['list']}: {row['problem']}" for row in lists if row["problem"]]
         rules = view.documents.get(RULES_DOCUMENT)
@@ -62,11 +64,7 @@ def status(url: str, as_json: bool) -> None:
         sys.exit(NOT_WELL if problems or health.state not in ("ready", "following") else 0)
 
 
-def _lists(place: Place, view: View) -> Iterator[dict[str, Any]]:
-    try:
-        known = place.store.list_names()
-    except StoreError:
-        known = ()  # the store's health says why
+def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str, Any]]:
     now = utc_now()
     for name in sorted({*known, *view.lists}):
         found = view.lists.get(name)

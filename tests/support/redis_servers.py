@@ -86,7 +86,9 @@ class RedisServer:
             text=True,
         )
         threading.Thread(target=self._read_log, args=[self.process], daemon=True).start()
-        assert self._ready.wait(READY_SECONDS), (self.directory / "log").read_text()
+        if not self._ready.wait(READY_SECONDS):
+            self.kill()
+            raise AssertionError((self.directory / "log").read_text())
         return self
 
     def _configuration(self) -> Sequence[str]:
