@@ -223,7 +223,11 @@ def main(
     show: Callable[[str], None] = (lambda _line: None) if as_json else click.echo
     with ExitStack() as stack:
         work, shared = (
-            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callsieve-", dir=place)))
+            Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="callsieve-bench-", dir=place)
+                )
+            )
             for place in (directory, shared_memory)
         )
         described = machine.describe(work, shared, absl_program)
