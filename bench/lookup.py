@@ -171,7 +171,7 @@ def _quick(context: click.Context, _option: click.Parameter, quick: bool) -> Non
 )
 @click.option(
     "--queries",
-    type=click.IntRange(1000, 10_000_000),
+    type=click.IntRange(10_000, 10_000_000),
     default=1_000_000,
     show_default=True,
     help="Lookups of one contender in one round.",
