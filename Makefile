@@ -10,7 +10,7 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 
-.PHONY: help build run test check package clean
+.PHONY: help build run test check package bench-lookup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,18 @@ check: build ## ruff, mypy strict, stubs against the compiled modules
 package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
+	tools/debian-needs "$(PYTHON)" bench
+	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.build/absl_set: bench/absl_set.cc $(STAMPS)/bench
+	@mkdir -p $(@D)
+	c++ -O3 -DNDEBUG -std=c++17 -Wall -Wextra -o $@ $< $$(pkg-config --cflags --libs absl_flat_hash_set)
+
+bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
+	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
+
 clean: ## remove what build made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
+	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
 	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c

@@ -14,6 +14,7 @@ from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
 from callsieve.status_command import status
 from callsieve.store_commands import store_group
+from callsieve.verify_command import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,5 +37,6 @@ for command in (
     rules_group,
     store_group,
     *COMMANDS,
+    verify,
 ):
     main.add_command(command)

@@ -55,6 +55,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     import structlog
     from gevent.event import Event
 
+    from callsieve.checksums import watch_checksums
     from callsieve.expiry import publish_expiries
     from callsieve.followers import keep_following
     from callsieve.screener import Screener
@@ -88,6 +89,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
         gevent.signal_handler(number, told_to_stop)
     click.echo(f"listening on {host}:{port}")
     gevent.spawn(publish_expiries, catalog, url)
+    gevent.spawn(watch_checksums, catalog)
     if url.startswith("redis"):
         gevent.spawn(keep_following, url)
     stop.wait()

@@ -1,9 +1,13 @@
 """A directory of published generations: number lists as snapshots, and documents as text.
 
     catalog.json                  what is current; replaced by one rename, which is the commit
-    counter                       8 bytes that readers map and compare; see _Counter
-    lock                          writers hold an flock on it
-    <hash of name>-<generation>.snapshot    immutable; the previous generation is kept too
+    counter                       8 bytes that readers map and compare; see _map_counter
+    lock                          held, by flock, by the writer that commits
+    building                      held shared by everybody who has a file in the making
+    <hash of name>-<number>.snapshot    all of a list; immutable
+    <hash of name>-<number>.delta       what a later generation changes in it; immutable
+
+A generation is a snapshot file, or one and a delta over it; the files of the previous one are kept.
 
 A reader takes no lock. It keeps the files of its view mapped, so it goes on answering from them
 when they have been replaced or deleted.
@@ -20,7 +24,7 @@ import random as random_module
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -31,26 +35,31 @@ from lookup_core.snapshot_format import (
     is_temporary,
     replace_file,
     sync_directory,
+    temporary_path,
     write_temporary,
 )
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-CATALOG_VERSION = 1
+CATALOG_VERSION = 2
 _FORMAT = "callsieve catalog"
 MAX_CATALOG_BYTES = 64 * 2**20
 LOCK_WAIT_SECONDS = 300.0  # several times the build of a national registry
 _RETRY_SECONDS = 1.0
 _RACES = 16
-_SUFFIX = ".snapshot"
+_SNAPSHOT, _DELTA = ".snapshot", ".delta"
 
 
 @dataclass(frozen=True, eq=False)
 class PublishedList:
-    """One generation of a number list. info: what the publisher stored with it."""
+    """One generation of a number list. info: what the publisher stored with it.
+
+    base: the generation in which all of the list was written; later ones changed some entries.
+    """
 
     name: str
     generation: int
+    base: int
     snapshot: Snapshot
     info: Mapping[str, JSON]
 
@@ -65,7 +74,7 @@ class PublishedList:
 
 @dataclass(frozen=True)
 class UnavailableList:
-    """A published list that this reader never could open."""
+    """A published list that this reader never could open, or that turned out to be altered."""
 
     name: str
     generation: int
@@ -92,11 +101,32 @@ class View:
 
 
 @dataclass
+class _Files:
+    """Which files a generation is in. delta: 0 when there is none."""
+
+    base: int
+    delta: int
+    info: dict[str, JSON]
+
+
+@dataclass
+class _Row:
+    """A list in catalog.json."""
+
+    generation: int
+    files: _Files
+    previous: _Files | None
+
+    def next(self, base: int, delta: int, info: dict[str, JSON]) -> "_Row":
+        return _Row(self.generation + 1, _Files(base, delta, info), self.files)
+
+
+@dataclass
 class _Contents:
     """catalog.json. last_generations: of withdrawn lists, so that no file name is used twice."""
 
     sequence: int = 0
-    lists: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lists: dict[str, _Row] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_generations: dict[str, int] = field(default_factory=dict)
 
@@ -120,6 +150,7 @@ class Catalog:
         self._read_at = -1  # the counter's value when catalog.json was read last
         self._identity: tuple[int, ...] = ()
         self._retry_at = math.inf
+        self._distrusted: dict[tuple[str, int], str] = {}
 
     def current(self) -> View:
         """What is published now: the same object while nothing changes.
@@ -147,28 +178,117 @@ class Catalog:
         Raises what Snapshot.build raises, ValueError or TypeError for an info that is not JSON,
         CatalogError, OSError; readers then see no change.
         """
-        row = {"info": _plain(info)}
-        with self._writing() as contents:
-            generation = 1 + _last_generation(contents, name)
-            Snapshot.build(self._path(name, generation), numbers, prefixes)
-            contents.last_generations.pop(name, None)
-            contents.lists[name] = {"generation": generation, **row}
+        plain = _plain(info)
+        with self._building() as working:
+            Snapshot.build(working, numbers, prefixes)
+            with self._writing() as contents:
+                row = contents.lists.get(name)
+                generation = 1 + (row.generation if row else contents.last_generations.get(name, 0))
+                working.replace(self._path(name, generation, _SNAPSHOT))
+                contents.last_generations.pop(name, None)
+                contents.lists[name] = _Row(
+                    generation, _Files(generation, 0, plain), row.files if row else None
+                )
         return generation
+
+    def change(
+        self,
+        name: str,
+        add: Iterable[str | int] = (),
+        remove: Iterable[str | int] = (),
+        add_prefixes: Iterable[str] = (),
+        remove_prefixes: Iterable[str] = (),
+        info: Mapping[str, JSON] | None = None,
+    ) -> int:
+        """Changes entries of a list in one step for all readers; the new generation's number.
+
+        Takes milliseconds whatever the list's size; fold() from time to time keeps it so. See
+        Snapshot.build_delta for the entries. info: None leaves the generation's as it is.
+        Raises KeyError when there is no such list, and what publish() raises; readers then see no
+        change.
+        """
+        with self._building() as working, self._writing() as contents:
+            row = contents.lists[name]
+            plain = row.files.info if info is None else _plain(info)
+            before = self._open(name, row.files)
+            Snapshot.build_delta(working, before, add, remove, add_prefixes, remove_prefixes)
+            contents.lists[name] = row = row.next(row.files.base, row.generation + 1, plain)
+            working.replace(self._path(name, row.generation, _DELTA))
+        return row.generation
+
+    def fold(self, name: str) -> bool:
+        """Writes all of a list anew, so that nothing is left of its delta. Whether it did.
+
+        Other changes may come in meanwhile: they are not held up, and none is lost. False: there
+        was no delta, or the list was published or withdrawn meanwhile. Raises KeyError, and what
+        publish() raises.
+        """
+        with self._building() as working:
+            files = _load(self._file).lists[name].files
+            if not files.delta:
+                return False
+            folded_from = self._open(name, files)
+            Snapshot.build(working, folded_from.keys(), folded_from.prefixes)
+            with self._building() as working_delta, self._writing() as contents:
+                row = contents.lists.get(name)
+                if row is None or row.files.base != files.base:
+                    return False
+                base = row.generation + 1
+                changed = row.files.delta != files.delta
+                if changed:
+                    Snapshot.build_delta_since(
+                        working_delta,
+                        Snapshot.open(working),
+                        folded_from,
+                        self._open(name, row.files),
+                    )
+                    working_delta.replace(self._path(name, base, _DELTA))
+                working.replace(self._path(name, base, _SNAPSHOT))
+                contents.lists[name] = row.next(base, base if changed else 0, row.files.info)
+        return True
+
+    def roll_back(self, name: str) -> int:
+        """Makes the generation before the current one the next one; its number.
+
+        Doing it twice returns to where it was. Raises KeyError when there is no such list or none
+        before, CatalogError, OSError.
+        """
+        with self._building(), self._writing() as contents:
+            row = contents.lists[name]
+            if row.previous is None:
+                raise KeyError(name)
+            before = row.previous
+            contents.lists[name] = row.next(before.base, before.delta, before.info)
+            return row.generation + 1
 
     def publish_document(
         self, name: str, text: str, info: Mapping[str, JSON] = MappingProxyType({})
     ) -> int:
         """Makes this the document's text, as publish() does; the new generation's number."""
         row = {"text": text, "info": _plain(info)}
-        with self._writing() as contents:
+        with self._building(), self._writing() as contents:
             generation = 1 + int(contents.documents.get(name, {"generation": 0})["generation"])
             contents.documents[name] = {"generation": generation, **row}
         return generation
 
     def withdraw(self, name: str) -> None:
         """Removes a list. Raises KeyError when there is none so named, CatalogError, OSError."""
-        with self._writing() as contents:
-            contents.last_generations[name] = contents.lists.pop(name)["generation"]
+        with self._building(), self._writing() as contents:
+            contents.last_generations[name] = contents.lists.pop(name).generation
+
+    def distrust(self, found: PublishedList, reason: str) -> None:
+        """Makes a list unavailable to this reader until all of it is published anew.
+
+        For what Snapshot.verify found: an altered file answers, but not the truth.
+        """
+        with self._refreshing:
+            self._distrusted[found.name, found.base] = reason
+            self._identity = ()
+            self._seen = -1
+
+    def _open(self, name: str, files: _Files) -> Snapshot:
+        delta = self._path(name, files.delta, _DELTA) if files.delta else None
+        return Snapshot.open(self._path(name, files.base, _SNAPSHOT), delta=delta)
 
     # Writing
 
@@ -180,6 +300,26 @@ class Catalog:
                 replace_file(counter, [bytes(8)])
             if not self._file.exists():
                 replace_file(self._file, [_dump(_Contents())])
+
+    @contextlib.contextmanager
+    def _building(self) -> Iterator[Path]:
+        """Gives the name of a file to make. Whoever comes when nobody is at work clears away what
+        killed publishers left.
+        """
+        with (self.directory / "building").open("ab") as file:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for path in self.directory.iterdir():
+                    if is_temporary(path.name):
+                        path.unlink(missing_ok=True)
+            # Nobody holds it exclusively for longer than the clearing takes.
+            fcntl.flock(file, fcntl.LOCK_SH)
+            working = temporary_path(self.directory)
+            try:
+                yield working
+            finally:
+                working.unlink(missing_ok=True)
+                fcntl.flock(file, fcntl.LOCK_UN)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -232,19 +372,24 @@ class Catalog:
             os.pwrite(file.fileno(), value.to_bytes(8, "little"), 0)
 
     def _sweep(self, contents: _Contents) -> None:
-        """Deletes generations older than the previous one and what killed publishers left."""
+        """Deletes the files of generations older than the previous one."""
         kept = {
-            self._path(name, row["generation"] - age).name
+            path.name
             for name, row in contents.lists.items()
-            for age in (0, 1)
+            for files in (row.files, row.previous)
+            if files is not None
+            for path in (
+                self._path(name, files.base, _SNAPSHOT),
+                self._path(name, files.delta, _DELTA),
+            )
         }
         for path in self.directory.iterdir():
-            if is_temporary(path.name) or (path.suffix == _SUFFIX and path.name not in kept):
+            if path.suffix in (_SNAPSHOT, _DELTA) and path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def _path(self, name: str, generation: int) -> Path:
+    def _path(self, name: str, number: int, suffix: str) -> Path:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.directory / f"{digest[:32]}-{generation}{_SUFFIX}"
+        return self.directory / f"{digest[:32]}-{number}{suffix}"
 
     # Reading
 
@@ -289,14 +434,19 @@ class Catalog:
         problems = []
         lost = False
         for name, row in contents.lists.items():
-            generation = row["generation"]
+            generation, files = row.generation, row.files
             old = before.get(name)
+            distrusted = self._distrusted.get((name, files.base))
+            if distrusted is not None:
+                lists[name] = UnavailableList(name, generation, distrusted)
+                problems.append(f"list {name!r}: generation {generation}: {distrusted}")
+                continue
             if isinstance(old, PublishedList) and old.generation == generation:
                 lists[name] = old
                 continue
             try:
-                snapshot = Snapshot.open(self._path(name, generation))
-                lists[name] = PublishedList(name, generation, snapshot, row["info"])
+                snapshot = self._open(name, files)
+                lists[name] = PublishedList(name, generation, files.base, snapshot, files.info)
             except (SnapshotError, OSError) as error:
                 lost = lost or isinstance(error, FileNotFoundError)
                 problem = f"list {name!r}: generation {generation} cannot be opened: {error}"
@@ -343,12 +493,6 @@ def _identity(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _last_generation(contents: _Contents, name: str) -> int:
-    if name in contents.lists:
-        return int(contents.lists[name]["generation"])
-    return contents.last_generations.get(name, 0)
-
-
 def _plain(info: Mapping[str, JSON]) -> dict[str, JSON]:
     """A copy that is JSON. Raises TypeError or ValueError when it cannot be."""
     plain: dict[str, JSON] = json.loads(json.dumps(dict(info), allow_nan=False))
@@ -361,7 +505,7 @@ def _dump(contents: _Contents) -> bytes:
             "format": _FORMAT,
             "version": CATALOG_VERSION,
             "sequence": contents.sequence,
-            "lists": contents.lists,
+            "lists": {name: asdict(row) for name, row in contents.lists.items()},
             "documents": contents.documents,
             "last_generations": contents.last_generations,
         },
@@ -396,10 +540,8 @@ def _load(path: Path) -> _Contents:
     version = found.get("version")
     expect("version", version == CATALOG_VERSION, str(CATALOG_VERSION), version)
     count("sequence", found.get("sequence"), 0)
-    for part, keys in (
-        ("lists", {"generation", "info"}),
-        ("documents", {"generation", "text", "info"}),
-    ):
+
+    def rows(part: str, keys: set[str]) -> dict[str, Any]:
         rows = found.get(part)
         expect(part, isinstance(rows, dict), "an object", rows)
         for name, row in rows.items():
@@ -407,10 +549,32 @@ def _load(path: Path) -> _Contents:
             good = isinstance(row, dict) and row.keys() == keys
             expect(place, good, f"an object of {', '.join(sorted(keys))}", row)
             count(f"{place}.generation", row["generation"], 1)
-            expect(f"{place}.info", isinstance(row["info"], dict), "an object", row["info"])
-            expect(f"{place}.text", isinstance(row.get("text", ""), str), "text", row.get("text"))
+        return rows  # type: ignore[no-any-return]
+
+    def files(place: str, value: Any) -> _Files:
+        good = isinstance(value, dict) and value.keys() == {"base", "delta", "info"}
+        expect(place, good, "an object of base, delta, info", value)
+        count(f"{place}.base", value["base"], 1)
+        count(f"{place}.delta", value["delta"], 0)
+        expect(f"{place}.info", isinstance(value["info"], dict), "an object", value["info"])
+        return _Files(**value)
+
+    lists = {}
+    for name, row in rows("lists", {"generation", "files", "previous"}).items():
+        place = f"lists[{name!r}]"
+        previous = row["previous"]
+        lists[name] = _Row(
+            row["generation"],
+            files(f"{place}.files", row["files"]),
+            None if previous is None else files(f"{place}.previous", previous),
+        )
+    documents = rows("documents", {"generation", "text", "info"})
+    for name, row in documents.items():
+        place = f"documents[{name!r}]"
+        expect(f"{place}.info", isinstance(row["info"], dict), "an object", row["info"])
+        expect(f"{place}.text", isinstance(row["text"], str), "text", row["text"])
     withdrawn = found.get("last_generations")
     expect("last_generations", isinstance(withdrawn, dict), "an object", withdrawn)
     for name, generation in withdrawn.items():
         count(f"last_generations[{name!r}]", generation, 1)
-    return _Contents(found["sequence"], found["lists"], found["documents"], withdrawn)
+    return _Contents(found["sequence"], lists, documents, withdrawn)

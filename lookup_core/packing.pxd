@@ -3,10 +3,12 @@
 The functions are inline and work without the GIL; `lookup_core.packing` is their Python surface.
 
     E.164      the integer value of its digits: 10 .. 999 999 999 999 999
-    dialled    bit 63, and below it one value of 4 bits for each character: 0-9 are 1..10, * is 11,
+    dialled    bit 60, and below it one value of 4 bits for each character: 0-9 are 1..10, * is 11,
                # is 12; the last character is in the lowest bits, so leading zeros and length count
-    anonymous  ANONYMOUS, all bits set
+    anonymous  ANONYMOUS, bit 60 alone: dialled, without a character
     0          no number (NO_NUMBER)
+
+So every key is below KEYS, 2^61, which number_set.h relies on.
 """
 
 from libc.stdint cimport uint64_t
@@ -26,14 +28,16 @@ cdef extern from *:
     """
     #include <stdint.h>
     #define CALLSIEVE_NO_NUMBER UINT64_C(0)
-    #define CALLSIEVE_ANONYMOUS UINT64_MAX
-    #define CALLSIEVE_DIALLED (UINT64_C(1) << 63)
+    #define CALLSIEVE_DIALLED (UINT64_C(1) << 60)
+    #define CALLSIEVE_ANONYMOUS CALLSIEVE_DIALLED
+    #define CALLSIEVE_KEYS (UINT64_C(1) << 61)
     #define CALLSIEVE_MIN_E164 UINT64_C(10)
     #define CALLSIEVE_MAX_E164 UINT64_C(999999999999999)
     #define CALLSIEVE_MAX_PREFIX UINT64_C(99999999999999)
     """
     const uint64_t NO_NUMBER "CALLSIEVE_NO_NUMBER"
     const uint64_t ANONYMOUS "CALLSIEVE_ANONYMOUS"
+    const uint64_t KEYS "CALLSIEVE_KEYS"
     const uint64_t DIALLED "CALLSIEVE_DIALLED"
     const uint64_t MIN_E164 "CALLSIEVE_MIN_E164"
     const uint64_t MAX_E164 "CALLSIEVE_MAX_E164"
@@ -104,10 +108,10 @@ cdef inline bint is_e164(uint64_t key) noexcept nogil:
 cdef inline bint is_number(uint64_t key) noexcept nogil:
     """Whether some canonical text packs to this key."""
     cdef uint64_t rest
-    if is_e164(key) or key == ANONYMOUS:
+    if is_e164(key):
         return True
-    rest = key & ~DIALLED
-    if rest == key or rest == 0 or rest >> (4 * MAX_DIGITS):
+    rest = key ^ DIALLED  # nothing is left of ANONYMOUS
+    if rest >> (4 * MAX_DIGITS):
         return False
     while rest:
         if not 1 <= rest & 15 <= 12:
@@ -128,7 +132,7 @@ cdef inline Py_ssize_t unpack_chars(uint64_t key, char *text) noexcept nogil:
             text[i] = b"anonymous"[i]
         return 9
     if key & DIALLED:
-        key &= ~DIALLED
+        key ^= DIALLED
         rest = key
         while rest:
             length += 1

@@ -43,7 +43,7 @@ def unpack(key) -> str:
     if not isinstance(key, int):
         raise TypeError(f"expected int, found {type(key).__name__}")
     text = None
-    if 0 <= key <= ANONYMOUS:
+    if 0 <= key < KEYS:
         text = unpack_key(PyLong_AsUnsignedLongLong(key))
     if text is None:
         # Hexadecimal: str() of an int of more than 4300 digits is itself an error.

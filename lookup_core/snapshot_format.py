@@ -3,12 +3,13 @@
 This module knows fields, lengths and checksums; `lookup_core.snapshot` knows what is in a section.
 """
 
+import hashlib
 import os
 import secrets
 import struct
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +20,20 @@ if sys.byteorder != "little":
 
 MAGIC = b"CALLSIEV"
 BYTE_ORDER_MARK = 0x01020304
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ALIGNMENT = 64  # bytes; one cache line
 
-SECTION_NUMBERS = 1
-SECTION_PREFIXES = 2
+# Section i has kind i + 1.
+SECTIONS = ("numbers", "numbers.lines", "prefixes", "prefixes.lines")
 
-# magic, byte_order, format_version, file_length, number_count, section_count, reserved
-_HEADER = struct.Struct("<8sIIQQI24s")
+# magic, byte_order, format_version, file_length, identity, base_identity, number_count,
+# section_count, reserved
+_HEADER = struct.Struct("<8sIIQQQQI8s")
 _CHECKSUM = struct.Struct("<I")
 _HEADER_BYTES = _HEADER.size + _CHECKSUM.size
 # kind, checksum, offset, length
 _SECTION = struct.Struct("<IIQQ")
-_MAX_SECTIONS = 1024
+_CHECKED_AT_ONCE = 2**20  # bytes; between two of them another thread gets its turn
 
 assert _HEADER_BYTES == ALIGNMENT
 
@@ -40,7 +42,7 @@ assert _HEADER_BYTES == ALIGNMENT
 class Section:
     """One section of a file: `length` bytes at `offset`; its checksum also covers the padding."""
 
-    kind: int
+    name: str
     checksum: int
     offset: int
     length: int
@@ -52,8 +54,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the header of a file says."""
+    """What the header of a file says. base_identity: 0, or the snapshot that a delta changes."""
 
+    identity: int
+    base_identity: int
     number_count: int
     sections: tuple[Section, ...]
 
@@ -67,60 +71,70 @@ def read_layout(path: Path, data: memoryview) -> Layout:
 
     data: the whole file as bytes. Raises CorruptSnapshotError, FormatVersionError.
     """
+
+    def expect(field: str, expected: object, found: object) -> None:
+        if found != expected:
+            raise CorruptSnapshotError(path, field, expected, found)
+
     if len(data) < _HEADER_BYTES:
         raise CorruptSnapshotError(
             path, "file_length", f"at least {_HEADER_BYTES} bytes", f"{len(data)} bytes"
         )
-    magic, byte_order, version, file_length, number_count, section_count, reserved = (
-        _HEADER.unpack_from(data)
-    )
-    if magic != MAGIC:
-        raise CorruptSnapshotError(path, "magic", MAGIC, magic)
+    (
+        magic,
+        byte_order,
+        version,
+        file_length,
+        identity,
+        base_identity,
+        number_count,
+        section_count,
+        reserved,
+    ) = _HEADER.unpack_from(data)
+    expect("magic", MAGIC, magic)
     if byte_order != BYTE_ORDER_MARK:
         swapped = byte_order == int.from_bytes(BYTE_ORDER_MARK.to_bytes(4, "little"), "big")
         error = FormatVersionError if swapped else CorruptSnapshotError
         raise error(path, "byte_order", hex(BYTE_ORDER_MARK), hex(byte_order))
     if version != FORMAT_VERSION:
         raise FormatVersionError(path, "format_version", FORMAT_VERSION, version)
-    if file_length != len(data):
+    expect("file_length", f"{file_length} bytes", f"{len(data)} bytes")
+    expect("section_count", len(SECTIONS), section_count)
+    table_end = _HEADER_BYTES + len(SECTIONS) * _SECTION.size
+    if _padded(table_end) > len(data):
         raise CorruptSnapshotError(
-            path, "file_length", f"{file_length} bytes", f"{len(data)} bytes"
-        )
-    table_end = _HEADER_BYTES + section_count * _SECTION.size
-    if section_count > _MAX_SECTIONS or _padded(table_end) > len(data):
-        raise CorruptSnapshotError(
-            path, "section_count", f"a table within the {len(data)} bytes", section_count
+            path, "file_length", f"at least {_padded(table_end)} bytes", f"{len(data)} bytes"
         )
     (checksum,) = _CHECKSUM.unpack_from(data, _HEADER.size)
     computed = _header_checksum(data[: _padded(table_end)])
-    if checksum != computed:
-        raise CorruptSnapshotError(path, "header_checksum", hex(computed), hex(checksum))
-    if any(reserved):
-        raise CorruptSnapshotError(path, "reserved", "zeros", reserved)
+    expect("header_checksum", hex(computed), hex(checksum))
+    expect("reserved", bytes(len(reserved)), reserved)
 
     sections = []
     end = _padded(table_end)
-    for index, row in enumerate(_SECTION.iter_unpack(data[_HEADER_BYTES:table_end])):
-        section = Section(*row)
-        if section.offset != end:
-            raise CorruptSnapshotError(path, f"section[{index}].offset", end, section.offset)
+    for index, (name, row) in enumerate(
+        zip(SECTIONS, _SECTION.iter_unpack(data[_HEADER_BYTES:table_end]), strict=True)
+    ):
+        kind, checksum, offset, length = row
+        expect(f"section[{index}].kind", index + 1, kind)
+        expect(f"section[{index}].offset", end, offset)
+        section = Section(name, checksum, offset, length)
         end = section.end
         if end > len(data):
             raise CorruptSnapshotError(
-                path,
-                f"section[{index}].length",
-                f"at most {len(data) - section.offset}",
-                section.length,
+                path, f"section[{index}].length", f"at most {len(data) - offset}", length
             )
         sections.append(section)
-    if end != len(data):
-        raise CorruptSnapshotError(path, "file_length", f"{end} bytes", f"{len(data)} bytes")
-    return Layout(number_count, tuple(sections))
+    expect("file_length", f"{end} bytes", f"{len(data)} bytes")
+    return Layout(identity, base_identity, number_count, tuple(sections))
 
 
 def check_section(path: Path, data: memoryview, index: int, section: Section) -> None:
     """Reads the whole section. Raises CorruptSnapshotError when it is not what was written."""
-    computed = zlib.crc32(data[section.offset : section.end])
+    computed = 0
+    for start in range(section.offset, section.end, _CHECKED_AT_ONCE):
+        stop = min(start + _CHECKED_AT_ONCE, section.end)
+        computed = zlib.crc32(data[start:stop], computed)
     if computed != section.checksum:
         raise CorruptSnapshotError(
             path, f"section[{index}].checksum", hex(section.checksum), hex(computed)
@@ -132,23 +146,35 @@ def _header_checksum(header: memoryview | bytes) -> int:
     return zlib.crc32(header[_HEADER_BYTES:], zlib.crc32(header[: _HEADER.size]))
 
 
-def write_snapshot(path: Path, number_count: int, sections: Mapping[int, memoryview]) -> None:
+def write_snapshot(
+    path: Path, number_count: int, contents: Sequence[memoryview | bytes], base_identity: int = 0
+) -> None:
     """Writes the file; it appears at `path` complete and on the disk, or not at all.
 
-    sections: kind -> content as bytes. Raises OSError.
+    contents: the bytes of each of SECTIONS. Raises OSError.
     """
-    table_end = _HEADER_BYTES + len(sections) * _SECTION.size
+    table_end = _HEADER_BYTES + len(SECTIONS) * _SECTION.size
     offset = _padded(table_end)
     table = b""
     chunks: list[bytes | memoryview] = []
-    for kind, content in sections.items():
+    for kind, content in enumerate(contents, 1):
         padding = bytes(_padded(len(content)) - len(content))
         checksum = zlib.crc32(padding, zlib.crc32(content))
         table += _SECTION.pack(kind, checksum, offset, len(content))
         chunks += (content, padding)
         offset += _padded(len(content))
+    # Of the contents by way of their checksums, among which are those of the seeds.
+    identity = hashlib.blake2b(table + base_identity.to_bytes(8, "little"), digest_size=8)
     header = _HEADER.pack(
-        MAGIC, BYTE_ORDER_MARK, FORMAT_VERSION, offset, number_count, len(sections), bytes(24)
+        MAGIC,
+        BYTE_ORDER_MARK,
+        FORMAT_VERSION,
+        offset,
+        int.from_bytes(identity.digest(), "little"),
+        base_identity,
+        number_count,
+        len(SECTIONS),
+        bytes(8),
     )
     table = table.ljust(_padded(table_end) - _HEADER_BYTES, b"\0")
     checksum = _header_checksum(header + bytes(_CHECKSUM.size) + table)
@@ -171,7 +197,7 @@ def replace_file(path: Path, chunks: Sequence[bytes | memoryview]) -> None:
 
 def write_temporary(path: Path, chunks: Sequence[bytes | memoryview]) -> Path:
     """Writes and fsyncs a new file in the directory of `path`; its temporary name."""
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    temporary = temporary_path(path.parent)
     try:
         with temporary.open("xb") as file:
             for chunk in chunks:
@@ -184,8 +210,13 @@ def write_temporary(path: Path, chunks: Sequence[bytes | memoryview]) -> Path:
     return temporary
 
 
+def temporary_path(directory: Path) -> Path:
+    """A name in the directory that nobody else uses."""
+    return directory / f".{secrets.token_hex(8)}.tmp"
+
+
 def is_temporary(name: str) -> bool:
-    """Whether write_temporary() makes such names."""
+    """Whether temporary_path() makes such names."""
     return name.startswith(".") and name.endswith(".tmp")
 
 

@@ -92,7 +92,9 @@ def test_killed_at_random_steps(publisher: Publisher, tmp_path: Path, seed: int)
     assert publisher.publish(999).startswith("published ")
     assert {published_number(reader.current()) for reader in readers} == {999}
     names = {path.name for path in directory.iterdir() if path.suffix != ".snapshot"}
-    assert names == {"catalog.json", "counter", "lock"}, "what dead publishers left is gone"
+    assert names == {"building", "catalog.json", "counter", "lock"}, (
+        "what dead publishers left is gone"
+    )
     assert len(list(directory.glob("*.snapshot"))) <= 2
 
 

@@ -214,19 +214,35 @@ BROKEN = {
     "binary": ("\0\x01\x7f", "expected JSON"),
     "array": ("[]", "document: expected an object, found []"),
 }
+FILES: dict[str, object] = {"base": 1, "delta": 0, "info": {}}
 CHANGED: dict[str, tuple[dict[str, object], str]] = {
     "another file": ({"format": "other"}, "format: expected 'callsieve catalog', found 'other'"),
-    "version": ({"version": 2}, "version: expected 1, found 2"),
+    "version": ({"version": 1}, "version: expected 2, found 1"),
     "sequence": ({"sequence": -1}, "sequence: expected a whole number from 0, found -1"),
     "lists": ({"lists": []}, "lists: expected an object, found []"),
-    "row": ({"lists": {"A": 1}}, "lists['A']: expected an object of generation, info, found 1"),
+    "row": (
+        {"lists": {"A": 1}},
+        "lists['A']: expected an object of files, generation, previous, found 1",
+    ),
     "generation": (
-        {"lists": {"A": {"generation": "../x", "info": {}}}},
+        {"lists": {"A": {"generation": "../x", "files": FILES, "previous": None}}},
         "lists['A'].generation: expected a whole number from 1, found '../x'",
     ),
+    "files": (
+        {"lists": {"A": {"generation": 1, "files": {"base": 1}, "previous": None}}},
+        "lists['A'].files: expected an object of base, delta, info, found {'base': 1}",
+    ),
+    "base": (
+        {"lists": {"A": {"generation": 1, "files": FILES | {"base": 0}, "previous": None}}},
+        "lists['A'].files.base: expected a whole number from 1, found 0",
+    ),
+    "previous delta": (
+        {"lists": {"A": {"generation": 1, "files": FILES, "previous": FILES | {"delta": ""}}}},
+        "lists['A'].previous.delta: expected a whole number from 0, found ''",
+    ),
     "info": (
-        {"lists": {"A": {"generation": 1, "info": None}}},
-        "lists['A'].info: expected an object, found None",
+        {"lists": {"A": {"generation": 1, "files": FILES | {"info": None}, "previous": None}}},
+        "lists['A'].files.info: expected an object, found None",
     ),
     "text": (
         {"documents": {"rules": {"generation": 1, "info": {}, "text": 1}}},

@@ -54,11 +54,11 @@ def test_contents(path: Path, numbers: list[str], prefixes: list[str]) -> None:
 
 @given(numbers=LISTS)
 def test_every_way_to_give_numbers_makes_the_same_file(path: Path, numbers: list[str]) -> None:
-    Snapshot.build(path, numbers)
+    Snapshot.build(path, numbers, seed=7)
     from_texts = path.read_bytes()
     keys = array("Q", map(pack, numbers))
     for given_numbers in (iter(numbers), keys, memoryview(keys), list(keys), reversed(keys)):
-        Snapshot.build(path, given_numbers)
+        Snapshot.build(path, given_numbers, seed=7)
         assert path.read_bytes() == from_texts
 
 
@@ -117,7 +117,7 @@ def test_a_larger_list(path: Path) -> None:
 @given(number=st.integers() | st.booleans())
 def test_an_int_that_is_no_key_is_not_there(path: Path, number: int) -> None:
     assert number not in built(path, ["anonymous"], ["+5*"]) or (
-        number == 2**64 - 1 or (str(number)[0] == "5" and 10 <= number < 10**15)
+        number == 2**60 or (str(number)[0] == "5" and 10 <= number < 10**15)
     )
 
 
