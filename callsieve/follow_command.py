@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 import click
 
 from callsieve.stores import opened, store_option
 from loader.node_directory import Health
-from loader.publishing import StoreReport
+from loader.publishing import ListReport, StoreReport
 from loader.store import BadValueError
 from screening import Rules
 
@@ -51,10 +52,13 @@ def follow(with_parent: bool, url: str) -> None:
     log = structlog.get_logger()
     stopped = threading.Event()
 
-    def published(report: StoreReport[Rules]) -> None:
-        lists = {one.name: one.generation for one in report.lists}
-        rules = report.rules.generation if report.rules else None
-        log.info("published", lists=lists, withdrawn=list(report.withdrawn), rules=rules)
+    def published(lists: Sequence[ListReport], report: StoreReport[Rules] | None) -> None:
+        log.info(
+            "published" if report else "expired",
+            lists={one.name: one.generation for one in lists},
+            withdrawn=list(report.withdrawn) if report else [],
+            rules=report.rules.generation if report and report.rules else None,
+        )
 
     def health_changed(health: Health) -> None:
         tell = log.warning if health.problem else log.info

@@ -88,10 +88,11 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, told_to_stop)
     click.echo(f"listening on {host}:{port}")
-    gevent.spawn(publish_expiries, catalog, url)
     gevent.spawn(watch_checksums, catalog)
     if url.startswith("redis"):
-        gevent.spawn(keep_following, url)
+        gevent.spawn(keep_following, url)  # and expiring
+    else:
+        gevent.spawn(publish_expiries, catalog, url)
     stop.wait()
     server.stop_accepting()
     finishing = gevent.spawn(server.wait)

@@ -8,27 +8,29 @@ What the store has lost is not taken out of the lists by itself: see LostChanges
 """
 
 import datetime
-from array import array
 from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 from loader.node_directory import Position
+from loader.node_lists import NodeLists
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
     RulesReport,
     StoreReport,
-    list_info,
     publish_rules,
 )
-from loader.redis_feed import NO_CHANGE, ForkedError, Record, TrimmedError, read_feed
-from loader.redis_list import STEP
-from loader.redis_records import expiry_from, number_of
+from loader.redis_feed import NO_CHANGE, ForkedError, TrimmedError, read_feed
 from loader.redis_store import EmptyStoreError, RedisStore, StoreState
-from loader.store import StoreError, escaped, is_prefix, rules_version
-from lookup_core import Catalog, CatalogError, SnapshotError, pack
+from loader.store import StoreError, escaped, rules_version
+from lookup_core import Catalog, CatalogError, SnapshotError
 
 T = TypeVar("T")
+
+# What the changes of a list come to. Field -> expiry, None for one that was taken out.
+# WHOLE: the list must be read from the store.
+Changes = dict[bytes, bytes | None]
+WHOLE = None
 
 NOTHING_TAKEN = (
     "; nothing was changed here, and legs go on being decided from what this node has."
@@ -57,6 +59,7 @@ class Node(Generic[T]):
         self._store = store
         self._catalog = catalog
         self._check = check
+        self._lists = NodeLists(store, catalog)
 
     def catch_up(self, now: datetime.datetime) -> StoreReport[T]:
         """Publish what the store has and this node has not. Expired at `now` (aware): left out.
@@ -70,7 +73,7 @@ class Node(Generic[T]):
             position = self._store.node.position()
             state = self._store.state()
             if position is None:
-                return self._publish(state, state.lists, now)
+                return self._publish(state, dict.fromkeys(state.lists, WHOLE), now)
             if position.store != state.store:
                 raise LostChangesError(
                     f"{self._store.url}: expected the store {position.store}, which this node has"
@@ -79,22 +82,22 @@ class Node(Generic[T]):
             try:
                 changed = self._changed(position, state)
             except TrimmedError:
-                changed = set(state.lists)
+                changed = dict.fromkeys(state.lists, WHOLE)
             except ForkedError as error:
                 if not self._store.place.replicas:
                     raise LostChangesError(
                         f"{self._store.url}: {error}: it went back in time, as a restart from an"
                         " older file does" + NOTHING_TAKEN
                     ) from None
-                changed = set(state.lists)
-            return self._publish(state, changed | set(position.stale), now)
+                changed = dict.fromkeys(state.lists, WHOLE)
+            return self._publish(state, changed | dict.fromkeys(position.stale, WHOLE), now)
 
     def reread(self, names: Iterable[str], now: datetime.datetime) -> StoreReport[T]:
         """As catch_up(), and publish these lists again from all that the store has of them."""
-        names = set(names)
+        wanted: dict[str, Changes | None] = dict.fromkeys(names, WHOLE)
         self.catch_up(now)
         with self._store.node.publishing():
-            reports, problems = self._copy_lists(names, now)
+            reports, problems = self._publish_lists(wanted, now)
         return StoreReport(tuple(reports), (), None, tuple(problems.values()))
 
     def start_anew(self, now: datetime.datetime) -> StoreReport[T]:
@@ -105,10 +108,28 @@ class Node(Generic[T]):
             except EmptyStoreError:
                 self._store.create()
                 state = self._store.state()
-            return self._publish(state, state.lists, now)
+            return self._publish(state, dict.fromkeys(state.lists, WHOLE), now)
 
-    def _changed(self, position: Position, state: StoreState) -> set[str]:
-        """The lists that the feed has changes of. Raises TrimmedError, ForkedError."""
+    def expire(self, now: datetime.datetime) -> list[ListReport]:
+        """Publish the lists without what has expired at `now` (aware); Redis is not asked."""
+        if not any(self._lists.has_expired(name, now) for name in self._catalog.current().lists):
+            return []
+        with self._store.node.publishing():
+            return self._lists.expire(now)
+
+    def folding_is_due(self) -> bool:
+        return bool(self._lists.to_fold())
+
+    def fold(self) -> None:
+        """Write those lists anew that have gathered many changes; takes seconds for a large one.
+
+        Raises KeyError when one is withdrawn meanwhile, CatalogError, SnapshotError, OSError.
+        """
+        for name in self._lists.to_fold():
+            self._catalog.fold(name)
+
+    def _changed(self, position: Position, state: StoreState) -> dict[str, Changes | None]:
+        """What has changed in which lists. Raises TrimmedError, ForkedError."""
         if position.last != NO_CHANGE and state.last == NO_CHANGE:
             raise ForkedError(position.rev)
         if _order(state.last) < _order(position.last):
@@ -120,10 +141,18 @@ class Node(Generic[T]):
             position.rev,
             state.last,
         )
-        return {record.list for record in records if _concerns_lists(record)}
+        changed: dict[str, Changes | None] = {}
+        for record in records:
+            if record.operation == "list":
+                changed[record.list] = WHOLE
+            elif record.operation == "change" and (record.to_set or record.to_delete):
+                changes = changed.setdefault(record.list, {})
+                if changes is not WHOLE:
+                    changes |= record.to_set | dict.fromkeys(record.to_delete)
+        return changed
 
     def _publish(
-        self, state: StoreState, changed: Collection[str], now: datetime.datetime
+        self, state: StoreState, changed: dict[str, Changes | None], now: datetime.datetime
     ) -> StoreReport[T]:
         """Lists first, then the rules that name them, then the lists that nothing names any more.
 
@@ -131,8 +160,9 @@ class Node(Generic[T]):
         """
         catalog = self._catalog
         published = catalog.current()
-        wanted = [name for name in state.lists if name in changed or name not in published.lists]
-        reports, failed = self._copy_lists(wanted, now)
+        missing = dict.fromkeys(state.lists.keys() - published.lists.keys(), WHOLE)
+        wanted = {name: what for name, what in (changed | missing).items() if name in state.lists}
+        reports, failed = self._publish_lists(wanted, now)
         problems = list(failed.values())
         rules: RulesReport[T] | None = None
         in_force = published.documents.get(RULES_DOCUMENT)
@@ -148,7 +178,7 @@ class Node(Generic[T]):
         withdrawn = []
         for name in [name for name in published.lists if name not in state.lists]:
             if rules_hold:
-                catalog.withdraw(name)
+                self._lists.withdraw(name)
                 withdrawn.append(name)
             else:
                 problems.append(f"list {escaped(name)}: removed, kept until the rules are")
@@ -157,56 +187,21 @@ class Node(Generic[T]):
             self._store.node.put_position(position)
         return StoreReport(tuple(reports), tuple(withdrawn), rules, tuple(problems))
 
-    def _copy_lists(
-        self, names: Iterable[str], now: datetime.datetime
+    def _publish_lists(
+        self, wanted: dict[str, Changes | None], now: datetime.datetime
     ) -> tuple[list[ListReport], dict[str, str]]:
         """Reports of those that were published, problems with the others."""
         reports = []
         problems = {}
-        for name in names:
+        for name, changes in wanted.items():
             try:
-                reports.append(self._copy_list(name, now))
+                if changes is WHOLE or not self._lists.can_change(name):
+                    reports.append(self._lists.copy(name, now))
+                else:
+                    reports.append(self._lists.change(name, changes, now))
             except (StoreError, CatalogError, SnapshotError, OSError) as error:
                 problems[name] = f"list {escaped(name)}: {error}"
         return reports, problems
-
-    def _copy_list(self, name: str, now: datetime.datetime) -> ListReport:
-        """Publish a list from all that the store has of it."""
-        redis_list = self._store.list(name)
-        fields, before = redis_list.fields()
-        after = redis_list.head()
-        keys = fields.plain
-        if after.buckets != before.buckets:  # a field that moved meanwhile may have come twice
-            keys = array("Q", set(keys))
-            fields.others = list(dict(fields.others).items())
-        found = len(keys) + len(fields.others) + fields.unreadable
-        if abs(found - before.entries) > (after.rev - before.rev) * STEP:
-            raise StoreError(
-                f"expected {before.entries} entries in Redis, found {found}: has it dropped some,"
-                " by its maxmemory-policy?"
-            )
-        prefixes = []
-        expired = 0
-        next_expiry: datetime.datetime | None = None
-        for field, expiry in fields.others:
-            number, expires = number_of(field), expiry_from(expiry)
-            if expires is not None:
-                if expires < now:
-                    expired += 1
-                    continue
-                next_expiry = min(next_expiry or expires, expires)
-            if is_prefix(number):
-                prefixes.append(number)
-            else:
-                keys.append(pack(number))
-        entries = len(keys) + len(prefixes)
-        info = list_info(entries, fields.unreadable, next_expiry, now)
-        generation = self._catalog.publish(name, keys, sorted(prefixes), info)
-        return ListReport(name, generation, entries, fields.unreadable, expired, next_expiry, ())
-
-
-def _concerns_lists(record: Record) -> bool:
-    return record.operation == "list" or bool(record.to_set or record.to_delete)
 
 
 def _order(position: str) -> tuple[int, ...]:
