@@ -10,7 +10,7 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 
-.PHONY: help build run test check package bench-lookup clean
+.PHONY: help build run test check package bench-lookup bench-lists clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
 
 bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
 	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
+
+bench-lists: build ## measure lists in Redis and how fast nodes follow (BENCH_ARGS="--entries 1000000" or any option)
+	@$(PY) -m bench.redis_lists $(BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store

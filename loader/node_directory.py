@@ -102,7 +102,8 @@ class NodeDirectory:
             ) from None
 
     def put_position(self, position: Position) -> None:
-        self._write("position.json", asdict(position), durable=True)
+        """Not synced to the disk: after a power failure some changes are made once more."""
+        self._write("position.json", asdict(position))
 
     def health(self) -> Health | None:
         found = self._read("health.json")
@@ -110,7 +111,7 @@ class NodeDirectory:
         return Health(*(str(found.get(name, "")) for name in names)) if found is not None else None
 
     def put_health(self, health: Health) -> None:
-        self._write("health.json", asdict(health), durable=False)
+        self._write("health.json", asdict(health))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
@@ -127,15 +128,12 @@ class NodeDirectory:
             raise StoreError(f"{path}: expected a JSON object")
         return found
 
-    def _write(self, name: str, content: dict[str, Any], durable: bool) -> None:
+    def _write(self, name: str, content: dict[str, Any]) -> None:
         path = self.path / name
         working = self.path / f".{name}.new"
         try:
             with working.open("w") as file:
                 json.dump(content, file)
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
             working.replace(path)
         except OSError as error:
             raise StoreError(os_problem(error, path)) from error

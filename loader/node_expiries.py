@@ -36,6 +36,12 @@ class NodeExpiries:
     def change(self, name: str, expiries: Mapping[bytes, bytes]) -> None:
         """Some fields' expiries; NO_EXPIRY for one that does not end, or is no longer there."""
         with self._opened() as database:
+            known = "select 1 from expiring where list = ? limit 1"
+            if (
+                set(expiries.values()) <= {NO_EXPIRY}
+                and not database.execute(known, [name]).fetchone()
+            ):
+                return  # most lists have no entry that ends: nothing is to be written to the disk
             gone = [(name, field) for field, expires in expiries.items() if expires == NO_EXPIRY]
             database.executemany("delete from expiring where list = ? and field = ?", gone)
             self._put(database, name, (item for item in expiries.items() if item[1] != NO_EXPIRY))

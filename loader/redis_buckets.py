@@ -2,7 +2,6 @@
 
 import sys
 from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from loader.redis_records import (
     FIELD_BYTES,
     LOAD,
     NO_EXPIRY,
-    bucket_of,
+    by_bucket,
     expiry_in,
     split_source,
 )
@@ -82,7 +81,7 @@ class Buckets:
 
         name: "" for a list that is not in use yet.
         """
-        grouped = _by_bucket(fields, head.buckets)
+        grouped = by_bucket(fields, head.buckets)
         keys = [self.key("lists"), self.key("head", head.id), *self._bucket_keys(head.id, grouped)]
         arguments = [name, head.id, head.buckets, *(b"".join(some) for some in grouped.values())]
         found = self._client.script(READ, keys, arguments)
@@ -96,7 +95,7 @@ class Buckets:
 
         name: "" for a list that is not in use yet. Raises LookAgainError.
         """
-        grouped = _by_bucket(changes, head.buckets)
+        grouped = by_bucket(changes, head.buckets)
         keys = [
             self.key("lists"),
             self.key("head", head.id),
@@ -198,13 +197,6 @@ def expect_done(answer: object) -> None:
     """Raises LookAgainError when a script says that it has done nothing."""
     if answer in (b"stale", b"locked"):
         raise LookAgainError
-
-
-def _by_bucket(fields: Iterable[bytes], buckets: int) -> dict[int, list[bytes]]:
-    grouped: dict[int, list[bytes]] = defaultdict(list)
-    for one in fields:
-        grouped[bucket_of(one, buckets)].append(one)
-    return grouped
 
 
 def _sized(value: bytes | None) -> bytes:

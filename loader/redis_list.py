@@ -78,15 +78,11 @@ class RedisList:
         loaded = 0
         with self._staged(empty=True) as staging:
             while some := list(islice(given, STEP)):
-                known = staging.read([field_of(entry.number) for entry in some])
-                changes: dict[bytes, Change] = {}
-                for entry in some:
-                    field = field_of(entry.number)
-                    before = known.get(field)
-                    now = changes[field].new if field in changes else before
-                    if now is None or _outlasts(entry, entry_of(field, now)):
-                        changes[field] = Change(before, value_of(entry))
-                staging.change(changes)
+                try:
+                    staging.change(_loaded(some, {}))
+                except LookAgainError:  # some were there before
+                    known = staging.read([field_of(entry.number) for entry in some])
+                    staging.change(_loaded(some, known))
                 loaded += len(some)
         return loaded
 
@@ -178,6 +174,18 @@ class RedisList:
                         f" than {WAIT_SECONDS:g} seconds"
                     ) from None
                 time.sleep(POLL_SECONDS)
+
+
+def _loaded(entries: Iterable[Entry], known: Mapping[bytes, bytes]) -> dict[bytes, Change]:
+    """What setting `entries` changes, where the list has the values `known`."""
+    changes: dict[bytes, Change] = {}
+    for entry in entries:
+        field = field_of(entry.number)
+        before = known.get(field)
+        now = changes[field].new if field in changes else before
+        if now is None or _outlasts(entry, entry_of(field, now)):
+            changes[field] = Change(before, value_of(entry))
+    return changes
 
 
 def _outlasts(new: Entry, old: Entry) -> bool:

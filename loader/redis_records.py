@@ -14,6 +14,8 @@ entry cost 20 to 30 bytes instead of 150. A list grows one bucket at a time (lin
 
 import datetime
 import struct
+from collections import defaultdict
+from collections.abc import Iterable
 
 from loader.store import Entry, is_prefix
 from lookup_core import pack, unpack
@@ -26,6 +28,7 @@ FIELD_BYTES = 8
 _PREFIX_BIT = 1 << 62
 _HAS_EXPIRY = 1 << 23
 _EXPIRY = struct.Struct(">q")
+_HALVES = struct.Struct(">II")
 NO_EXPIRY = b"\x80" + bytes(7)  # the lowest value, long before any calendar
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -60,13 +63,16 @@ def number_of(field: bytes) -> str:
         raise BadRecordError(str(error)) from None
 
 
-def bucket_of(field: bytes, count: int) -> int:
-    """Which of the list's `count` buckets a field is in."""
-    high, low = int.from_bytes(field[:4], "big"), int.from_bytes(field[4:], "big")
-    mixed = (high * _FOLD + low) % _PRIME * _MIX % _PRIME
+def by_bucket(fields: Iterable[bytes], count: int) -> dict[int, list[bytes]]:
+    """The fields by which of the list's `count` buckets they are in."""
     level = 1 << (count.bit_length() - 1)
-    bucket = mixed % (2 * level)
-    return bucket if bucket < count else mixed % level
+    grouped: dict[int, list[bytes]] = defaultdict(list)
+    for field in fields:
+        high, low = _HALVES.unpack(field)
+        mixed = (high * _FOLD + low) % _PRIME * _MIX % _PRIME
+        bucket = mixed % (2 * level)
+        grouped[bucket if bucket < count else mixed % level].append(field)
+    return grouped
 
 
 def split_source(count: int) -> int:

@@ -114,7 +114,7 @@ return 'ok'
 )
 
 # KEYS: head, then for each split the bucket that is split and the new one. ARGV: n, entries that a
-# bucket holds on average. Splits while there are more than that; see redis_records.bucket_of.
+# bucket holds on average. Splits while there are more than that; see redis_records.by_bucket.
 # A bucket is written anew, which makes it compact again if it was too large for that.
 GROW = """
 local n = tonumber(redis.call('HGET', KEYS[1], 'n') or 0)

@@ -55,8 +55,9 @@ class Service:
 def run(
     *arguments: str, store: Path | str | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """`callsieve ARGUMENTS`, to its end. store: a CSV store's directory, or a URL. more: variables
-    of its environment.
+    """`callsieve ARGUMENTS`, to its end.
+
+    store: a CSV store's directory, or a URL. more: variables of its environment.
     """
     environment = {name: value for name, value in os.environ.items() if name != "CALLSIEVE_STORE"}
     if store is not None:
