@@ -8,7 +8,8 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
+	loader.plain_numbers loader.plain_rows
 
 .PHONY: help build run test check package clean
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__
+from callsieve import __version__, import_command, list_commands, log_commands
 from callsieve.decide_command import decide
 from callsieve.demo import demo
-from callsieve.list_commands import COMMANDS
 from callsieve.probe import probe
 from callsieve.serve import serve
 
@@ -22,5 +21,13 @@ def main() -> None:
     """
 
 
-for command in (serve, probe, decide, demo, *COMMANDS):
+for command in (
+    serve,
+    probe,
+    decide,
+    demo,
+    *list_commands.COMMANDS,
+    *import_command.COMMANDS,
+    *log_commands.COMMANDS,
+):
     main.add_command(command)

@@ -10,6 +10,7 @@ import pytest
 
 from loader.csv_store import CsvStore
 from loader.store import Entry, Reject
+from tests.support.logged_lists import by_the_log, in_the_lists
 
 KILLS = 40
 
@@ -70,7 +71,9 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -> No
                 (expected.add if done == "added" else expected.discard)(number)
                 removed |= {number} if done == "removed" else set()
 
+            store = CsvStore(store.directory)  # what was recorded and not made is made now
             entries = [row for row in store.entries("Default", "PL") if isinstance(row, Entry)]
+            assert by_the_log(store) == in_the_lists(store)
             found = {entry.number for entry in entries}
             # At most one change was under way: one number more, or one less.
             assert len(expected - found) + len(found - expected) <= 1
@@ -129,8 +132,9 @@ def test_a_row_cut_anywhere_is_itself_or_a_reject(tmp_path: Path, row: str) -> N
 def test_a_working_file_left_behind_does_no_harm(tmp_path: Path) -> None:
     store = CsvStore(tmp_path / "store", create=True)
     store.add("Default", Entry("+48600100200"), "PL")
-    (store.directory / "lists" / ".Default.csv.new").write_text("+48999")
+    left = store.directory / "lists" / ".Default.csv.0123abcd.new"
+    left.write_text("+48999")
     assert store.list_names() == ("Default",)
     store.remove("Default", "+48600100200", "PL")
     assert list(store.entries("Default", "PL")) == []
-    assert not (store.directory / "lists" / ".Default.csv.new").exists()
+    assert not left.exists()
