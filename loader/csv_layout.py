@@ -147,11 +147,11 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _quote(lines: Sequence[str], delimiter: str) -> str:
-    """Apostrophes when they stand around cells and quotation marks do not, else those."""
+    """Apostrophes when they stand around cells in half of the lines, else quotation marks."""
     cells = [cell.strip() for line in lines for cell in line.split(delimiter)]
     single = sum(_IN_SINGLE_QUOTES.fullmatch(cell) is not None for cell in cells)
     double = sum(cell.startswith('"') for cell in cells)
-    return "'" if single > double else '"'
+    return "'" if single > double and 2 * single >= len(lines) else '"'
 
 
 def _is_header(cells: Sequence[str], mapping: Mapping[str, str], region: str | None) -> bool:
