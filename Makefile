@@ -11,7 +11,7 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
 	loader.plain_numbers loader.plain_rows
 
-.PHONY: help build run test check package clean
+.PHONY: help build run test check package bench-lists clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: build ## ruff, mypy strict, stubs against the compiled modules
 
 package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
+
+bench-lists: build ## measure imports against phonenumbers alone (BENCH_ARGS="--rows 4000000" or any option)
+	@$(PY) -m bench.lists $(BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
