@@ -8,7 +8,8 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
+	loader.plain_numbers loader.plain_rows
 
 .PHONY: help build run test check package bench-lookup bench-lists clean
 
@@ -57,8 +58,9 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
 bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
 	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
 
-bench-lists: build ## measure lists in Redis and how fast nodes follow (BENCH_ARGS="--entries 1000000" or any option)
-	@$(PY) -m bench.redis_lists $(BENCH_ARGS)
+bench-lists: build ## measure imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
+	@$(PY) -m bench.lists $(BENCH_ARGS)
+	@$(PY) -m bench.redis_lists $(REDIS_BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store

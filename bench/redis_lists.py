@@ -71,7 +71,7 @@ def load(store: RedisStore, count: int, description: str) -> float:
                 say(f"loading {at:,} of {count:,}")
             yield Entry(number, DAY, description)
 
-    store.load("Default", entries())
+    store.add_many("Default", entries(), None)
     say("")
     return time.perf_counter() - started
 
@@ -181,10 +181,12 @@ def measure(count: int, changes: int, directory: Path, show: Callable[[str], Non
         for row in more:
             show(row.line())
 
-    size = f"{count / 1e6:g} M"
     target_applies = count >= TEN_MILLION
-    peer_count = min(count, MOST_OF_PEER)
     for at, description in enumerate(DESCRIPTIONS):
+        if at:
+            count = min(count, MOST_OF_PEER)
+        size = f"{count / 1e6:g} M"
+        peer_count = min(count, MOST_OF_PEER)
         with one_server(directory / f"redis{at}") as server:
             url = server.url()
             peer_bytes, peer_read = load_peer(server, peer_count, description)

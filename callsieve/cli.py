@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__
+from callsieve import __version__, import_command, list_commands, log_commands
 from callsieve.decide_command import decide
 from callsieve.demo import demo
 from callsieve.follow_command import follow
-from callsieve.list_commands import COMMANDS
 from callsieve.probe import probe
 from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
@@ -36,7 +35,9 @@ for command in (
     follow,
     rules_group,
     store_group,
-    *COMMANDS,
+    *list_commands.COMMANDS,
+    *import_command.COMMANDS,
+    *log_commands.COMMANDS,
     verify,
 ):
     main.add_command(command)

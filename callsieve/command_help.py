@@ -1,8 +1,8 @@
-"""The examples and exit codes below a command's options."""
+"""What the help of every store command ends with: an example and the exit codes."""
 
 
 def epilog(examples: str, **codes: str) -> str:
-    """codes: exit1="when", exit3=...; those of every command of a store are there already."""
+    """Examples and exit codes below a command's options. codes: exit1="when", exit3=..."""
     meanings = {
         "exit0": "done",
         "exit2": "usage, or a value that cannot be right; nothing was changed",

@@ -2,9 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,13 +15,14 @@ from callsieve.stores import (
     fail,
     json_option,
     opened,
+    reason_option,
     store_option,
     utc_now,
     warn,
     without_rejects,
 )
 from callsieve.wiring import check_rules
-from loader.csv_import import import_file, read_layout
+from loader.change_log import this_process
 from loader.csv_rows import COLUMNS
 from loader.numbers import read_entry
 from loader.publishing import (
@@ -38,7 +37,6 @@ from loader.store import (
     Entry,
     Reject,
     Store,
-    escaped,
     is_prefix,
     parse_date,
     parse_expiry,
@@ -47,8 +45,6 @@ from loader.store import (
 from lookup_core import PublishedList, UnavailableList
 
 NOTHING_TO_DO = 1
-SOME_REJECTED = 3
-NONE_ACCEPTED = 4
 
 
 @click.group(
@@ -64,11 +60,12 @@ def list_group() -> None:
     "create", epilog=epilog("callsieve list create Opt-outs", exit1="the list is there already")
 )
 @click.argument("name")
+@reason_option
 @store_option
-def list_create(name: str, url: str) -> None:
+def list_create(name: str, reason: str, url: str) -> None:
     """Create the number list NAME, empty."""
     with opened(url, create=True) as place:
-        created = place.store.create_list(name)
+        created = place.store.create_list(name, this_process("callsieve list create", reason))
         if created or name not in place.catalog.current().lists:
             report = place.publish(name, place.region)
             click.echo(f"{name}: created ({output.state(report)})")
@@ -135,8 +132,9 @@ def list_show(name: str, url: str, as_json: bool) -> None:
 
 @list_group.command("remove", epilog=epilog("callsieve list remove 'Old campaign'"))
 @click.argument("name")
+@reason_option
 @store_option
-def list_remove(name: str, url: str) -> None:
+def list_remove(name: str, reason: str, url: str) -> None:
     """Remove the list NAME with all its entries. Refused for Default and while a rule uses it."""
     with opened(url) as place:
         store = place.store
@@ -144,7 +142,7 @@ def list_remove(name: str, url: str) -> None:
             in_force = place.catalog.current().documents.get(RULES_DOCUMENT)
             _check_unused(name, place.rules_name, store.rules_text(), store)
             _check_unused(name, "the rules in force", in_force.text if in_force else "", store)
-        store.remove_list(name)
+        store.remove_list(name, this_process("callsieve list remove", reason))
         place.withdraw(name)
         click.echo(f"{name}: removed")
 
@@ -167,6 +165,10 @@ def list_remove(name: str, url: str) -> None:
     help="Until when it counts: YYYY-MM-DD (to its end) or YYYY-MM-DDTHH:MM, local time."
     "  [default: for ever]",
 )
+@click.option(
+    "--yes-really", is_flag=True, help="Add it even if it would block far more than one caller."
+)
+@reason_option
 @store_option
 @json_option
 def add(
@@ -175,6 +177,8 @@ def add(
     description: str,
     date: str | None,
     expires: str | None,
+    yes_really: bool,
+    reason: str,
     url: str,
     as_json: bool,
 ) -> None:
@@ -183,6 +187,10 @@ def add(
 
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever.
+
+    Held back without --yes-really: prefixes that cover more than a million numbers, emergency and
+    public short numbers, and our own numbers (lists that a route presents from, `called` of the
+    forwardings).
     """
     with opened(url, create=True) as place:
         region = place.region
@@ -192,7 +200,10 @@ def add(
             description,
             _future(expires) if expires is not None else None,
         )
-        outcome = place.store.add(name, entry, region)
+        if not yes_really:
+            place.guard(name).check(entry.number)
+        origin = this_process("callsieve add", reason)
+        outcome = place.store.add(name, entry, region, origin)
         nothing = outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number)
         report = None if nothing else place.publish(name, region)
         _tell(place, name, outcome.value, entry, report, as_json)
@@ -205,14 +216,16 @@ def add(
 )
 @click.argument("name", metavar="LIST")
 @click.argument("number")
+@reason_option
 @store_option
 @json_option
-def remove(name: str, number: str, url: str, as_json: bool) -> None:
+def remove(name: str, number: str, reason: str, url: str, as_json: bool) -> None:
     """Remove NUMBER (or a prefix, or anonymous) from LIST."""
     with opened(url) as place:
         region = place.region
         canonical = read_entry(number, region)
-        removed = place.store.remove(name, canonical, region)
+        origin = this_process("callsieve remove", reason)
+        removed = place.store.remove(name, canonical, region, origin)
         nothing = not removed and not is_published(place.catalog, name, canonical)
         report = None if nothing else place.publish(name, region)
         outcome = "not in the list" if nothing else "removed"
@@ -245,56 +258,6 @@ def find(number: str, url: str, as_json: bool) -> None:
         else:
             click.echo(f"{canonical}: in no list")
         sys.exit(0 if listed else NOTHING_TO_DO)
-
-
-@click.command(
-    "import",
-    epilog=epilog(
-        "callsieve import Opt-outs numbers.csv\n"
-        "callsieve import Opt-outs numbers.csv --map number=Telefon --map date=3 --dry-run",
-        exit0="every row was accepted: added, updated or there already",
-        exit3="some rows were rejected",
-        exit4="no row was accepted",
-    ),
-)
-@click.argument("name", metavar="LIST")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--map",
-    "mapping",
-    multiple=True,
-    metavar="FIELD=COLUMN",
-    help="Which column is the number, date, description or expires: its name, its position from 1,"
-    " or nothing to leave the field out. Without it the header decides.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
-@store_option
-@json_option
-def import_(
-    name: str, file: Path, mapping: Sequence[str], dry_run: bool, url: str, as_json: bool
-) -> None:
-    """Add the numbers of the CSV file FILE to LIST, all in one step.
-
-    Columns are separated by comma, semicolon, tab or |; the text is UTF-8. Rows that cannot be
-    read are written to FILE.rejects.csv with line and reason; correct and import that file.
-    """
-    with opened(url, create=not dry_run) as place:
-        region = place.region
-        layout = read_layout(file, _mapping(mapping), region)
-        if not as_json:
-            click.echo(f"{escaped(file.name, 100)}: {output.layout_line(layout)}")
-        result = import_file(place.store, name, file, layout, region, dry_run)
-        published = result.accepted and not dry_run
-        report = place.publish(name, region) if published else None
-        if as_json:
-            output.print_json(output.import_json(name, result, report, dry_run))
-        else:
-            output.print_import(name, result, report)
-            if dry_run:
-                click.echo("dry run: nothing was changed")
-        if not result.accepted:
-            sys.exit(NONE_ACCEPTED)
-        sys.exit(SOME_REJECTED if result.rejected else 0)
 
 
 @click.command(
@@ -350,20 +313,6 @@ def _future(text: str) -> datetime.datetime:
     return moment
 
 
-def _mapping(options: Sequence[str]) -> dict[str, str]:
-    """Field -> column from `--map FIELD=COLUMN` options."""
-    mapping: dict[str, str] = {}
-    for option in options:
-        name, equals, column = option.partition("=")
-        if not equals or name not in COLUMNS or name in mapping:
-            raise BadValueError(
-                f"--map: expected FIELD=COLUMN, each FIELD once: {', '.join(COLUMNS)};"
-                f" found {quoted(option)}"
-            )
-        mapping[name] = column.strip()
-    return mapping
-
-
 def _tell(
     place: Place,
     name: str,
@@ -400,4 +349,4 @@ def _tell(
         click.echo(f"{name}: {entry.number} is covered by the entry {covering}")
 
 
-COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, import_, reload)
+COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, reload)

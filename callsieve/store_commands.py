@@ -11,6 +11,7 @@ from callsieve.command_help import epilog
 from callsieve.list_output import print_rejects
 from callsieve.stores import opened, place_of, reporting, warn, without_rejects
 from callsieve.wiring import check_rules
+from loader.change_log import BatchDetails, this_process
 from loader.new_rules import NEW_RULES
 from loader.store import (
     BadValueError,
@@ -78,12 +79,21 @@ def copy(source: str, target: str) -> None:
         names = old.store.list_names()
         region = check_rules(rules, names).default_region
         _expect_empty(new.store, target)
+        origin = this_process("callsieve store copy", f"from {source}")
         rejected = 0
         for name in names:
-            new.store.create_list(name)
+            new.store.create_list(name, origin)
             rejects: list[Reject] = []
             rows = old.store.entries(name, region)
-            count = new.store.load(name, _shown(name, without_rejects(rows, rejects)))
+            count = 0
+            with new.store.edit(name, region) as edit:
+                for entry in _shown(name, without_rejects(rows, rejects)):
+                    if entry.date is None:  # put() would give it today's
+                        edit.write(entry, edit.current(entry.number))
+                    else:
+                        edit.put(entry)
+                    count += 1
+                edit.commit(BatchDetails(origin=origin))
             click.echo(f"{name}: {count} copied, {len(rejects)} not read")
             print_rejects(rejects, len(rejects))
             rejected += len(rejects)

@@ -12,7 +12,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from callsieve.wiring import check_rules, rules_region
+from callsieve.wiring import check_rules
+from loader.dangerous_entries import Guard
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
@@ -49,6 +50,12 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(
         command
     )
+
+
+def reason_option(command: F) -> F:
+    return click.option(
+        "--reason", default="", metavar="TEXT", help="Why; it is kept in the change log."
+    )(command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,23 @@ class Place:
 
     @property
     def region(self) -> str | None:
-        return self._read_region(warn)
+        return self._read_rules(warn).default_region
+
+    def guard(self, name: str) -> Guard:
+        """Knows which entries would be dangerous in this list. Raises BadValueError, StoreError."""
+        rules = self._read_rules(lambda _: None)
+        own_lists = {route.present_from for route in rules.routes.values()}
+        if name in own_lists:  # our numbers are what such a list is for
+            return Guard(rules.default_region)
+        now = utc_now()
+        return Guard(
+            rules.default_region,
+            [number for rule in rules.forwardings for number in rule.called or ()],
+            [
+                self.store.keys(own, rules.default_region, now)
+                for own in own_lists.intersection(self.store.list_names())
+            ],
+        )
 
     def publish(self, name: str, region: str | None) -> ListReport:
         return publish_list(self.store, self.catalog, name, region, utc_now())
@@ -129,19 +152,19 @@ class Place:
         """Publish every list and the rules; the report has the problems."""
         region = None
         with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
-            region = self._read_region(lambda _: None)
+            region = self._read_rules(lambda _: None).default_region
         return publish_all(self.store, self.catalog, region, check_rules, utc_now())
 
-    def _read_region(self, warn: Callable[[str], object]) -> str | None:
-        """What numbers are read in: by the store's rules, or by those in force if they are bad."""
+    def _read_rules(self, warn: Callable[[str], object]) -> Rules:
+        """By the store's rules, or those in force if they are bad."""
         try:
-            return rules_region(self.store.rules_text())
+            return check_rules(self.store.rules_text(), None)
         except ValueError as error:
             in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
             if in_force is None:
                 raise BadValueError(f"{self.rules_name}: {error}") from error
             warn(f"{self.rules_name} is not in force: {error}")
-            return rules_region(in_force.text)
+            return check_rules(in_force.text, None)
 
 
 def place_of(store: Store) -> Place:

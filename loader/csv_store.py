@@ -2,30 +2,53 @@
 
     DIR/callsieve.toml      the rules
     DIR/lists/NAME.csv      one list: number,date,description,expires
+    DIR/changes.log         every change of a list; see csv_log.py
+    DIR/batches/            rows of imports and undos: ID.before.csv, ID.after.csv
     DIR/snapshots/          what is published from them; made anew by `callsieve reload`
 
 A change holds the list's lock file (lists/.NAME.csv.lock). One added number is one appended row,
-synced. Everything else writes a new file beside the old one, syncs it and renames it over. So a
-process killed at any moment leaves the old rows, the new rows, or the old rows and a last row
-without line end; such a row is closed by the next change and never glued to what follows.
+synced. Everything else writes a new file beside the old one, syncs it and renames it over. Before
+either, the change is recorded in the log. A process killed at any moment leaves the old list, or a
+record from which the new one is made by whoever opens the store next.
 
 Rows that cannot be read stay in the file as they are and are reported as rejects.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import datetime
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
+from loader.change_log import (
+    BATCH_ID,
+    Batch,
+    BatchDetails,
+    BatchFile,
+    BrokenLogError,
+    Change,
+    Origin,
+    new_batch_id,
+    this_process,
+)
+from loader.csv_edit import WORKING_FILES, CsvEdit, Prepared
 from loader.csv_list import (
     HEADER,
     ListFile,
     append,
     format_row,
+    keys_of,
     replacing,
-    rewrite,
+    rows_of,
     sync_directory,
     system_errors,
 )
+from loader.csv_log import CsvLog
+from loader.list_keys import ListKeys
 from loader.locking import locked
 from loader.merging import checked, merged
 from loader.new_rules import NEW_RULES
@@ -39,7 +62,6 @@ from loader.store import (
     UnknownListError,
     check_list_name,
     check_number,
-    covers,
     escaped,
     quoted,
     rules_conflict,
@@ -58,6 +80,8 @@ class CsvStore:
         self.directory = directory
         self._lists = directory / "lists"
         self._rules = directory / RULES_FILE
+        self._batches = directory / "batches"
+        self._log = CsvLog(directory, lambda record: self._make(record.change, record.redo))
         with system_errors(directory):
             found = {child.name for child in directory.iterdir()} if directory.is_dir() else None
             if not found and not create:
@@ -72,6 +96,9 @@ class CsvStore:
                 )
             if create:
                 self._create()
+        self._log_problem = ""
+        if os.access(directory, os.W_OK):
+            self._recover()
 
     def _create(self) -> None:
         self._lists.mkdir(parents=True, exist_ok=True)
@@ -98,7 +125,8 @@ class CsvStore:
         return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._files() if not bad)}))
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._files() if bad)
+        bad_names = [f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._files() if bad]
+        return (*bad_names, self._log_problem) if self._log_problem else tuple(bad_names)
 
     def _files(self) -> Iterator[tuple[str, str]]:
         """Each list file's name, and what is wrong with it as the name of a list."""
@@ -112,107 +140,229 @@ class CsvStore:
             except BadValueError as error:
                 yield stem, str(error)
 
-    def create_list(self, name: str) -> bool:
+    def create_list(self, name: str, origin: Origin | None = None) -> bool:
         path = self._path(name)
         with self._lock(path), system_errors(path):
+            self._log.recover()
             if path.exists():
                 return False
-            with replacing(path) as file:
+            self._sweep(path)
+            new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+            with new.open("w", encoding="utf-8") as file:
                 file.write(HEADER + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self._commit(Change(name, "create list"), origin, {"new": new.name})
         return True
 
-    def remove_list(self, name: str) -> None:
+    def remove_list(self, name: str, origin: Origin | None = None) -> None:
         if name == DEFAULT_LIST:
             raise BadValueError(f"list {quoted(name)}: it always exists and cannot be removed")
         path = self._path(name)
-        with self.locked(name), system_errors(path):
-            path.unlink()
-            sync_directory(path.parent)
+        with self._changing(name), system_errors(path):
+            identity = new_batch_id()
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                rows = sum(1 for what in ListFile(path, None))
+            batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
+            self._batches.mkdir(exist_ok=True)
+            self._commit(Change(name, "remove list", batch=batch), origin, {"keep": identity})
             _lock_path(path).unlink()
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
-        for _, what in ListFile(self._existing(name), region):
-            if what is not None:
-                yield what
+        return iter(ListFile(self._existing(name), region))
 
-    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
+    def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
+        return keys_of(self._existing(name), region, now)
+
+    def add(
+        self, name: str, entry: Entry, region: str | None, origin: Origin | None = None
+    ) -> AddOutcome:
         entry = checked(entry)
         path = self._path(name)
-        with self.locked(name):
+        with self._changing(name):
             listed = ListFile(path, region)
-            old = None
-            for _, what in listed:
-                if old is None and isinstance(what, Entry) and what.number == entry.number:
-                    old = what
+            old = next(_of(entry.number, rows_of(listed, entry.number, region)), None)
             new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
-            if old is not None:
-                rewrite(path, region, {new.number: new}, ())
-                return AddOutcome.UPDATED
-            if listed.appendable:
-                append(path, listed.healing + format_row(new, listed.line_end))
-            else:
-                rewrite(path, region, {}, [new])
-            return AddOutcome.ADDED
+            change = Change(name, "update" if old else "add", new.number, old, new)
+            if old is None and listed.appendable:
+                row = listed.healing + format_row(new, listed.line_end)
+                self._commit(change, origin, {"at": listed.size, "row": row})
+                return AddOutcome.ADDED
+            with self._editing(name, region) as edit:
+                edit.write(new, old)
+                edit.prepare()
+                self._commit(change, origin, {"new": edit.new.name})
+        return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
     def add_many(
-        self, name: str, entries: Iterable[Entry], region: str | None, *, dry_run: bool = False
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        region: str | None,
+        origin: Origin | None = None,
+        *,
+        dry_run: bool = False,
     ) -> dict[AddOutcome, int]:
-        counts = dict.fromkeys(AddOutcome, 0)
-        path = self._path(name)
-        with self.locked(name):
-            known: dict[str, Entry] = {}
-            for _, what in ListFile(path, region):
-                if isinstance(what, Entry):
-                    known.setdefault(what.number, what)
-            had = len(known)
-            changed: dict[str, Entry] = {}
+        with self.edit(name, region) as edit:
             for entry in entries:
-                old = known.get(entry.number)
-                new = merged(old, checked(entry))
-                if new == old:
-                    counts[AddOutcome.PRESENT] += 1
-                    continue
-                known[new.number] = new
-                if old is None:
-                    counts[AddOutcome.ADDED] += 1
-                else:
-                    counts[AddOutcome.UPDATED] += 1
-                    changed[new.number] = new
-            added = list(known.values())[had:]  # a dict keeps the order of first insertion
-            if (added or changed) and not dry_run:
-                rewrite(path, region, changed, added)
-        return counts
+                edit.put(entry)
+            if not dry_run:
+                edit.commit(BatchDetails(origin=origin))
+            return edit.counts
 
-    def load(self, name: str, entries: Iterable[Entry]) -> int:
-        path = self._path(name)
-        count = 0
-        with self.locked(name), system_errors(path), replacing(path) as file:
-            file.write(HEADER + "\n")
-            for count, entry in enumerate(entries, 1):  # noqa: B007
-                file.write(format_row(checked(entry), "\n"))
-        return count
-
-    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
+    def remove(
+        self, name: str, number: str, region: str | None, origin: Origin | None = None
+    ) -> tuple[Entry, ...]:
         check_number(number)
-        path = self._path(name)
-        with self.locked(name):
-            removed = tuple(
-                what
-                for _, what in ListFile(path, region)
-                if isinstance(what, Entry) and what.number == number
-            )
+        with self._changing(name):
+            rows = rows_of(ListFile(self._path(name), region), number, region)
+            removed = tuple(_of(number, rows))
             if removed:
-                rewrite(path, region, {number: None}, ())
+                with self._editing(name, region) as edit:
+                    edit.drop(removed[0])
+                    edit.prepare()
+                    change = Change(name, "remove", number, removed[0])
+                    self._commit(change, origin, {"new": edit.new.name})
         return removed
+
+    @contextlib.contextmanager
+    def edit(self, name: str, region: str | None, replace: bool = False) -> Iterator[CsvEdit]:
+        with self._changing(name), self._editing(name, region, replace) as edit:
+            yield edit
+
+    def _editing(self, name: str, region: str | None, replace: bool = False) -> CsvEdit:
+        path = self._path(name)
+        self._sweep(path)
+
+        def make(edit: CsvEdit, prepared: Prepared, details: BatchDetails) -> Batch:
+            return self._make_batch(name, edit, prepared, details)
+
+        return CsvEdit(path, region, secrets.token_hex(4), replace, make)
+
+    def _sweep(self, path: Path) -> None:
+        """Remove what killed commands left beside a list; no record needs it any more."""
+        working = re.compile(
+            rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.({'|'.join(WORKING_FILES)})"
+        )
+        with system_errors(self._lists):
+            for left in self._lists.iterdir():
+                if working.fullmatch(left.name):
+                    left.unlink()
+
+    def _make_batch(
+        self, name: str, edit: CsvEdit, prepared: Prepared, details: BatchDetails
+    ) -> Batch:
+        counts = edit.counts
+        batch = Batch(
+            new_batch_id(),
+            counts[AddOutcome.ADDED],
+            counts[AddOutcome.UPDATED],
+            edit.removed,
+            counts[AddOutcome.PRESENT],
+            details.rejected,
+            prepared.before,
+            prepared.after,
+            details.source,
+            details.source_sha256,
+            details.undoes,
+        )
+        kept = []
+        try:
+            with system_errors(self._batches):
+                self._batches.mkdir(exist_ok=True)
+                for part, working in (("before", edit.before), ("after", edit.after)):
+                    if getattr(prepared, part):
+                        kept.append(self._batch_path(batch.id, part))
+                        working.replace(kept[-1])
+                sync_directory(self._batches)
+            change = Change(name, details.what, batch=batch)
+            self._commit(change, details.origin, {"new": edit.new.name})
+        except BaseException:
+            for path in kept:
+                path.unlink(missing_ok=True)
+            raise
+        return batch
+
+    def batch_rows(
+        self, batch: Batch, part: Literal["before", "after"]
+    ) -> Iterator[Entry | Reject]:
+        file: BatchFile | None = getattr(batch, part)
+        if file is not None:
+            yield from ListFile(self._batch_path(batch.id, part), None)
+
+    def find_in_batch(
+        self, batch: Batch, part: Literal["before", "after"], number: str
+    ) -> Iterator[Entry]:
+        if getattr(batch, part) is not None:
+            yield from rows_of(ListFile(self._batch_path(batch.id, part), None), number, None)
+
+    def check_batch(self, batch: Batch) -> None:
+        for part, file in (("before", batch.before), ("after", batch.after)):
+            if file is None:
+                continue
+            path = self._batch_path(batch.id, part)
+            with system_errors(path), path.open("rb") as rows:
+                found = hashlib.file_digest(rows, "sha256").hexdigest()
+            if found != file.sha256:
+                raise BrokenLogError(
+                    f"batch {batch.id}: {path}: expected the SHA-256 {file.sha256[:16]}...,"
+                    f" found {found[:16]}...: the file was altered"
+                )
+
+    def log_lines(self) -> Iterator[bytes]:
+        return self._log.lines()
+
+    def _batch_path(self, identity: str, part: str) -> Path:
+        if not BATCH_ID.fullmatch(identity):
+            raise BrokenLogError(f"change log: expected a batch's name, found {quoted(identity)}")
+        return self._batches / f"{identity}.{part}.csv"
+
+    def _commit(self, change: Change, origin: Origin | None, redo: Mapping[str, Any]) -> None:
+        """Record a change and make it, in one step."""
+        if "new" in redo:
+            with system_errors(self._lists):
+                sync_directory(self._lists)
+        self._log.commit(change, origin or this_process(), redo, lambda: self._make(change, redo))
+
+    def _make(self, change: Change, redo: Mapping[str, Any]) -> None:
+        """Make a recorded change; once it is made, this does nothing."""
+        path = self._path(change.list)
+        with system_errors(path):
+            if "new" in redo:
+                new = path.with_name(str(redo["new"]))
+                if new.exists():
+                    new.replace(path)
+                    sync_directory(path.parent)
+            elif "keep" in redo:
+                kept = self._batch_path(str(redo["keep"]), "before")
+                if path.exists() and not kept.exists():
+                    path.replace(kept)
+                    sync_directory(path.parent)
+                    sync_directory(kept.parent)
+            else:
+                self._append(path, change, int(redo["at"]), str(redo["row"]).encode())
+
+    def _append(self, path: Path, change: Change, at: int, row: bytes) -> None:
+        with path.open("rb") as file:
+            file.seek(at)
+            there = file.read(len(row))
+            size = file.seek(0, os.SEEK_END)
+        if size >= at and row.startswith(there) and size <= at + len(row):
+            append(path, row[len(there) :])
+            return
+        number = str(change.number)
+        if there != row and not any(_of(number, rows_of(ListFile(path, None), number, None))):
+            # Somebody edited the file before the killed command's change was made.
+            append(path, b"\n" + row)
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         check_number(number)
         for name in self.list_names():
-            for what in self.entries(name, region):
-                if isinstance(what, Entry) and covers(what.number, number):
-                    yield name, what
+            for entry in rows_of(ListFile(self._existing(name), region), number, region):
+                yield name, entry
 
     def rules_text(self) -> str:
         with system_errors(self._rules), self._rules.open("rb") as file:
@@ -239,8 +389,24 @@ class CsvStore:
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         with self._lock(self._existing(name)):
+            self._recover()
             self._existing(name)  # it may have been removed while this waited
             yield
+
+    @contextlib.contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        """The same for whoever changes the list: not without a log that it can be recorded in."""
+        with self.locked(name):
+            self._log.recover()
+            yield
+
+    def _recover(self) -> None:
+        """Make what was recorded. A log that is not whole does not keep lists from being read."""
+        try:
+            self._log.recover()
+            self._log_problem = ""
+        except StoreError as error:
+            self._log_problem = str(error)
 
     def _lock(self, path: Path) -> contextlib.AbstractContextManager[None]:
         with system_errors(path.parent):
@@ -257,6 +423,10 @@ class CsvStore:
                 names = ", ".join(self.list_names())
                 raise UnknownListError(f"list {quoted(name)}: expected one of {names}")
         return path
+
+
+def _of(number: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    return (entry for entry in entries if entry.number == number)
 
 
 def _lock_path(path: Path) -> Path:

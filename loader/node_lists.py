@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 
 from loader.publishing import ListReport, list_info
-from loader.redis_list import STEP
+from loader.redis_edit import STEP
 from loader.redis_records import NO_EXPIRY, expiry_from, number_of
 from loader.redis_store import RedisStore
 from loader.store import StoreError, is_prefix

@@ -1,13 +1,13 @@
 """From a store to the published snapshots and rules that running services follow."""
 
 import datetime
-from array import array
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped, is_prefix
-from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, pack
+from loader.key_table import KeyTable
+from loader.store import Reject, Store, StoreError, escaped, is_prefix
+from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError
 
 RULES_DOCUMENT = "rules"
 
@@ -59,30 +59,25 @@ def publish_list(
     """
     # Under the lock, so that of two publishers the one that read last publishes last.
     with store.locked(name):
-        keys = array("Q")
-        prefixes = set()
-        rejects = expired = 0
-        named: list[Reject] = []
-        next_expiry: datetime.datetime | None = None
-        for what in store.entries(name, region):
-            if isinstance(what, Reject):
-                rejects += 1
-                if len(named) < NAMED_REJECTS:
-                    named.append(what)
-                continue
-            if what.expires is not None:
-                if what.expired(now):
-                    expired += 1
-                    continue
-                next_expiry = min(next_expiry or what.expires, what.expires)
-            if is_prefix(what.number):
-                prefixes.add(what.number)
-            else:
-                keys.append(pack(what.number))
-        entries = len(set(keys)) + len(prefixes)
-        info = list_info(entries, rejects, next_expiry, now)
-        generation = catalog.publish(name, keys, sorted(prefixes), info)
-    return ListReport(name, generation, entries, rejects, expired, next_expiry, tuple(named))
+        found = store.keys(name, region, now)
+        distinct = KeyTable()
+        distinct.add_all(found.keys)
+        entries = len(distinct) + len(found.prefixes)
+        generation = catalog.publish(
+            name,
+            found.keys,
+            sorted(found.prefixes),
+            list_info(entries, found.rejects, found.next_expiry, now),
+        )
+    return ListReport(
+        name,
+        generation,
+        entries,
+        found.rejects,
+        found.expired,
+        found.next_expiry,
+        tuple(found.named_rejects),
+    )
 
 
 def list_info(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loader.redis_client import RedisClient
+from loader.redis_log import LogStep
 from loader.redis_records import (
     FIELD_BYTES,
     LOAD,
@@ -34,7 +35,7 @@ class Head:
 
 
 class LookAgainError(Exception):
-    """The list was replaced, has grown, was changed or is being imported into: nothing was done."""
+    """The list was changed, replaced or locked, or has grown, or the log went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,21 @@ class Change:
 
     old: bytes | None
     new: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded with a change: a record of the log, and the rows of its batch, before and
+    after, as redis_batches has them. batch: its name.
+    """
+
+    step: LogStep
+    batch: str = "none"
+    rows: tuple[bytes, bytes] = (b"", b"")
+
+
+# Of a list that is not in use yet.
+NOTHING_RECORDED = Recorded(LogStep("", b"", ""))
 
 
 @dataclass(slots=True)
@@ -90,10 +106,18 @@ class Buckets:
         places, values = found[::2], found[1::2]
         return {asked[place - 1]: value for place, value in zip(places, values, strict=True)}
 
-    def change(self, name: str, head: Head, changes: Mapping[bytes, Change]) -> None:
-        """All changes or none, and what nodes need to know of them in the change stream.
+    def change(
+        self,
+        name: str,
+        head: Head,
+        changes: Mapping[bytes, Change],
+        recorded: Recorded = NOTHING_RECORDED,
+        token: str = "",
+    ) -> None:
+        """All changes or none, with their record and what nodes need to know of them.
 
-        name: "" for a list that is not in use yet. Raises LookAgainError.
+        name: "" for a list that is not in use yet, of which nothing is recorded. token: of the lock
+        that the caller has. Raises LookAgainError.
         """
         grouped = by_bucket(changes, head.buckets)
         keys = [
@@ -102,10 +126,17 @@ class Buckets:
             self.key("lock", head.id),
             self.key("meta"),
             self.key("changes"),
+            self.key("log"),
+            self.key("batch", recorded.batch, "before"),
+            self.key("batch", recorded.batch, "after"),
             *self._bucket_keys(head.id, grouped),
         ]
         to_set, to_delete = _for_nodes(changes) if name else (b"", b"")
-        arguments = [name, head.id, head.buckets, self.most_changes, to_set, to_delete]
+        arguments: list[str | bytes | int] = [
+            *(name, head.id, head.buckets, token, self.most_changes, to_set, to_delete),
+            *recorded.step.arguments,
+            *recorded.rows,
+        ]
         for some in grouped.values():
             parts = []
             for one in some:
@@ -132,6 +163,12 @@ class Buckets:
             keys = self._bucket_keys(head.id, buckets)
             for found in self._client.pipeline([("HGETALL", key) for key in keys]):
                 yield from _pairs(found)
+
+    def sorted_rows(self, head: Head) -> Iterator[tuple[bytes, bytes]]:
+        """The same, always in the same order, of a list that nobody changes."""
+        for bucket in range(head.buckets):
+            [key] = self._bucket_keys(head.id, [bucket])
+            yield from sorted(_pairs(self._client.call("HGETALL", key)))
 
     def fields(self, head: Head) -> Fields:
         """What a node needs of every entry, as fast as may be."""
@@ -195,7 +232,7 @@ class Buckets:
 
 def expect_done(answer: object) -> None:
     """Raises LookAgainError when a script says that it has done nothing."""
-    if answer in (b"stale", b"locked"):
+    if answer in (b"stale", b"locked", b"logged"):
         raise LookAgainError
 
 

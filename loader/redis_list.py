@@ -1,23 +1,33 @@
 """One list of a Redis store: adding, removing, reading, each in one step or over again."""
 
-import contextlib
+import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from loader.change_log import Batch, Origin, new_batch_id, this_process
+from loader.change_log import Change as Logged
 from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
-from loader.redis_buckets import Buckets, Change, Fields, Head, LookAgainError, expect_done
+from loader.redis_batches import RedisBatches, hashed
+from loader.redis_buckets import (
+    Buckets,
+    Change,
+    Fields,
+    Head,
+    LookAgainError,
+    Recorded,
+)
 from loader.redis_client import RedisClient
+from loader.redis_edit import RedisEdit
+from loader.redis_log import RedisLog
 from loader.redis_records import BadRecordError, entry_of, field_of, value_of
 from loader.redis_scripts import REMOVE_LIST
-from loader.redis_staging import Staging, sweep
+from loader.redis_staging import ListLock
 from loader.store import AddOutcome, Entry, Reject, StoreError, UnknownListError, quoted
 
-# Numbers that one step sets: 0.05 s in which Redis does nothing else, and 80 KB in the stream.
-STEP = 5_000
-POLL_SECONDS = 0.02
+# How long to wait, on average, before a step is taken again: many writers must not stay in step.
+POLL_SECONDS = 0.01
 
 T = TypeVar("T")
 
@@ -25,90 +35,52 @@ T = TypeVar("T")
 class RedisList:
     """The list `name`. Raises UnknownListError when it is not there, at the first use."""
 
-    def __init__(self, client: RedisClient, buckets: Buckets, name: str) -> None:
+    def __init__(self, client: RedisClient, buckets: Buckets, log: RedisLog, name: str) -> None:
         self._client = client
         self._buckets = buckets
+        self._log = log
         self._name = name
 
-    def add_many(self, entries: Iterable[Entry]) -> dict[AddOutcome, int]:
-        given = map(checked, entries)
-        first = list(islice(given, STEP + 1))
-        if len(first) > STEP:
-            return self._replaced_with(chain(first, given))
-        fields = [field_of(entry.number) for entry in first]
+    def add(self, entry: Entry, origin: Origin | None) -> AddOutcome:
+        entry = checked(entry)
+        field = field_of(entry.number)
+        origin = origin or this_process()
 
-        def step(head: Head) -> dict[AddOutcome, int]:
-            changes, counts = weigh(first, self._buckets.read(self._name, head, fields))
-            if changes:
-                self._buckets.change(self._name, head, changes)
-            if counts[AddOutcome.ADDED]:
-                self._buckets.grow(head.id)
-            return counts
+        def step(head: Head) -> AddOutcome:
+            value = self._buckets.read(self._name, head, [field]).get(field)
+            old = entry_of(field, value) if value is not None else None
+            new = merged(old, entry)
+            if new == old:
+                return AddOutcome.PRESENT
+            logged = Logged(self._name, "update" if old else "add", new.number, old, new)
+            self._change(head, field, Change(value, value_of(new)), logged, origin)
+            self._buckets.grow(head.id)
+            return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
         return self._done(step)
 
-    def try_many(self, entries: Iterable[Entry]) -> dict[AddOutcome, int]:
-        """What add_many() would say."""
-        given = map(checked, entries)
-        counts = dict.fromkeys(AddOutcome, 0)
-        would_be: dict[bytes, bytes] = {}
-        while some := list(islice(given, STEP)):
-            known = self.read([field_of(entry.number) for entry in some])
-            changes, more = weigh(some, known | would_be)
-            would_be |= {field: change.new for field, change in changes.items() if change.new}
-            for outcome, count in more.items():
-                counts[outcome] += count
-        return counts
-
-    def _replaced_with(self, entries: Iterator[Entry]) -> dict[AddOutcome, int]:
-        """Add to a copy of the list, and put that in its place."""
-        counts = dict.fromkeys(AddOutcome, 0)
-        with self._staged(empty=False) as staging:
-            while some := list(islice(entries, STEP)):
-                known = staging.read([field_of(entry.number) for entry in some])
-                changes, more = weigh(some, known)
-                staging.change(changes)
-                for outcome, count in more.items():
-                    counts[outcome] += count
-        return counts
-
-    def load(self, entries: Iterable[Entry]) -> int:
-        """Put a list of just these in its place; how many there were."""
-        given = map(checked, entries)
-        loaded = 0
-        with self._staged(empty=True) as staging:
-            while some := list(islice(given, STEP)):
-                try:
-                    staging.change(_loaded(some, {}))
-                except LookAgainError:  # some were there before
-                    known = staging.read([field_of(entry.number) for entry in some])
-                    staging.change(_loaded(some, known))
-                loaded += len(some)
-        return loaded
-
-    @contextlib.contextmanager
-    def _staged(self, empty: bool) -> Iterator[Staging]:
-        """A copy of the list that takes its place at the end, unless the block raises."""
-        staging = self._done(
-            lambda head: Staging(self._client, self._buckets, self._name, head, empty=empty)
-        )
-        try:
-            yield staging
-            staging.put_in_place()
-        finally:
-            staging.close()
-
-    def remove(self, number: str) -> tuple[Entry, ...]:
+    def remove(self, number: str, origin: Origin | None) -> tuple[Entry, ...]:
         field = field_of(number)
+        origin = origin or this_process()
 
         def step(head: Head) -> tuple[Entry, ...]:
-            known = self._buckets.read(self._name, head, [field])
-            if field not in known:
+            value = self._buckets.read(self._name, head, [field]).get(field)
+            if value is None:
                 return ()
-            self._buckets.change(self._name, head, {field: Change(known[field], None)})
-            return (entry_of(field, known[field]),)
+            old = entry_of(field, value)
+            logged = Logged(self._name, "remove", number, old)
+            self._change(head, field, Change(value, None), logged, origin)
+            return (old,)
 
         return self._done(step)
+
+    def edit(self, replace: bool) -> RedisEdit:
+        """Has the list to itself, when others have finished with it."""
+        return self._done(
+            lambda head: RedisEdit(
+                self._client, self._buckets, self._log, self._name, head, replace
+            )
+        )
 
     def read(self, fields: list[bytes]) -> dict[bytes, bytes]:
         """The values that there are."""
@@ -130,15 +102,28 @@ class RedisList:
         self._expect_current(head)
         return fields, head
 
-    def delete(self) -> None:
-        def step(head: Head) -> None:
-            keys = [self._buckets.key("lists"), self._buckets.key("lock", head.id)]
-            keys += [self._buckets.key(one) for one in ("meta", "changes", "garbage")]
-            arguments = [self._name, head.id, self._buckets.most_changes]
-            expect_done(self._client.script(REMOVE_LIST, keys, arguments))
-
-        self._done(step)
-        sweep(self._client, self._buckets)
+    def delete(self, origin: Origin | None) -> None:
+        """The entries stay, as the rows of a batch."""
+        origin = origin or this_process()
+        lock = self._done(lambda head: ListLock(self._client, self._buckets, self._name, head))
+        try:
+            batches = RedisBatches(self._client, self._buckets)
+            kept = hashed(batches.removed_list(lock.list_id), lock.renew)
+            rows = kept.rows if kept else 0
+            batch = Batch(new_batch_id(), 0, 0, rows, 0, 0, kept, None)
+            logged = Logged(self._name, "remove list", batch=batch)
+            keys = [self._buckets.key("lists"), lock.key]
+            keys += [self._buckets.key(one) for one in ("meta", "changes", "log")]
+            keys.append(batches.list_key(batch.id))
+            arguments = [self._name, lock.list_id, lock.token, self._buckets.most_changes]
+            answer = b"logged"
+            while answer == b"logged":
+                step = self._log.next(logged, origin)
+                answer = self._client.script(REMOVE_LIST, keys, [*arguments, *step.arguments])
+            if answer != b"ok":
+                raise lock.lost()
+        finally:
+            lock.close()
 
     def head(self) -> Head:
         """Raises UnknownListError."""
@@ -153,6 +138,12 @@ class RedisList:
             name.decode("utf-8", "replace") for name in self._client.call("HKEYS", lists)
         )
         raise UnknownListError(f"list {quoted(self._name)}: expected one of {', '.join(names)}")
+
+    def _change(
+        self, head: Head, field: bytes, change: Change, logged: Logged, origin: Origin
+    ) -> None:
+        step = self._log.next(logged, origin)
+        self._buckets.change(self._name, head, {field: change}, Recorded(step))
 
     def _expect_current(self, head: Head) -> None:
         """Raises StoreError when the list that was read is no longer the one in use."""
@@ -173,42 +164,4 @@ class RedisList:
                         f"list {quoted(self._name)}: another command has been changing it for more"
                         f" than {WAIT_SECONDS:g} seconds"
                     ) from None
-                time.sleep(POLL_SECONDS)
-
-
-def _loaded(entries: Iterable[Entry], known: Mapping[bytes, bytes]) -> dict[bytes, Change]:
-    """What setting `entries` changes, where the list has the values `known`."""
-    changes: dict[bytes, Change] = {}
-    for entry in entries:
-        field = field_of(entry.number)
-        before = known.get(field)
-        now = changes[field].new if field in changes else before
-        if now is None or _outlasts(entry, entry_of(field, now)):
-            changes[field] = Change(before, value_of(entry))
-    return changes
-
-
-def _outlasts(new: Entry, old: Entry) -> bool:
-    if old.expires is None:
-        return False
-    return new.expires is None or new.expires > old.expires
-
-
-def weigh(
-    entries: Iterable[Entry], known: Mapping[bytes, bytes]
-) -> tuple[dict[bytes, Change], dict[AddOutcome, int]]:
-    """What adding `entries` in turn changes, where the list has the values `known`."""
-    counts = dict.fromkeys(AddOutcome, 0)
-    changes: dict[bytes, Change] = {}
-    for entry in entries:
-        field = field_of(entry.number)
-        before = known.get(field)
-        now = changes[field].new if field in changes else before
-        old = entry_of(field, now) if now is not None else None
-        new = merged(old, entry)
-        if new == old:
-            counts[AddOutcome.PRESENT] += 1
-            continue
-        counts[AddOutcome.ADDED if old is None else AddOutcome.UPDATED] += 1
-        changes[field] = Change(before, value_of(new))
-    return changes, counts
+                time.sleep(random.uniform(0, 2 * POLL_SECONDS))

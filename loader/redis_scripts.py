@@ -6,16 +6,31 @@ the list was replaced or has grown meanwhile; the caller then looks again.
 
 Keys, each behind the store's `{prefix}:`
 
-    meta          hash: format, store (its identity), rev (changes so far), next (last list id)
+    meta          hash: format, store (its identity), rev (changes so far), next (last list id),
+                  records (of the change log), logged (hash of the last)
     lists         hash: list name -> list id
     head:ID       hash: n (buckets), c (entries), r (rev of the last change)
     b:ID:BUCKET   hash: field -> value, see redis_records
     rules         hash: text, version
     changes       stream, the newest `changes` ones; see _RECORD
-    lock:ID       the token of an import that is replacing the list
-    garbage       hash: id of a list that is no longer, or not yet, in `lists` -> id of the one
-                  whose lock says that it is in use
+    log           list: the change log's records, see change_log
+    batch:ID:PART list: rows of a batch before or after it, see redis_batches
+    lock:ID       the token of an edit that has the list to itself
+    garbage       hash: `list:ID` or `batch:ID` that is not in use any more, or not yet -> id of
+                  the list whose lock says that it is
     nodes         hash: node name -> what it last said of itself, JSON
+"""
+
+# Whether the change log ends where the caller saw it end; and its next record.
+_LOG = """
+local function log_ends(meta, previous)
+    return (redis.call('HGET', meta, 'logged') or '') == previous
+end
+local function log(meta, key, line, hash)
+    redis.call('RPUSH', key, line)
+    redis.call('HSET', meta, 'logged', hash)
+    redis.call('HINCRBY', meta, 'records', 1)
+end
 """
 
 # Appends one record to the stream: rev, which it returns, and the fields given.
@@ -66,17 +81,21 @@ end
 return found
 """
 
-# KEYS: lists, head, lock, meta, changes, buckets. ARGV: name, id, n, most changes, what nodes need
-# to know (set, del), then for each bucket its changes end to end: field, old value, new value, each
-# value behind its length in two bytes, 65535 for none. All of it when every old value is what was
-# expected, else nothing. A list that is being made has no name and no record.
+# KEYS: lists, head, lock, meta, changes, log, batch before, batch after, buckets. ARGV: name, id,
+# n, lock token, most changes, what nodes need to know (set, del), the log's last hash, its next
+# record and that one's hash, rows of a batch before and after, then for each bucket its changes end
+# to end: field, old value, new value, each value behind its length in two bytes, 65535 for none.
+# All of it when every old value is what was expected and the log ends where it was said to, else
+# nothing. A list that is being made has no name, and nothing is recorded of it.
 CHANGE = (
     _RECORD
+    + _LOG
     + """
 local live = ARGV[1] ~= ''
 if redis.call('HGET', KEYS[2], 'n') ~= ARGV[3]
     or (live and redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2]) then return 'stale' end
-if redis.call('EXISTS', KEYS[3]) == 1 then return 'locked' end
+if (redis.call('GET', KEYS[3]) or '') ~= ARGV[4] then return 'locked' end
+if live and not log_ends(KEYS[4], ARGV[8]) then return 'logged' end
 
 local function taken(data, at)
     local high, low = string.byte(data, at, at + 1)
@@ -86,8 +105,8 @@ local function taken(data, at)
 end
 
 local writes, more = {}, 0
-for key = 6, #KEYS do
-    local data, at = ARGV[key + 1], 1
+for key = 9, #KEYS do
+    local data, at = ARGV[key + 4], 1
     while at <= #data do
         local field, old, new = string.sub(data, at, at + 7)
         old, at = taken(data, at + 8)
@@ -106,8 +125,12 @@ for _, write in ipairs(writes) do
 end
 redis.call('HINCRBY', KEYS[2], 'c', more)
 if not live then return 'ok' end
-local rev = record(KEYS[4], KEYS[5], ARGV[4],
-    {'op', 'change', 'list', ARGV[1], 'id', ARGV[2], 'set', ARGV[5], 'del', ARGV[6]})
+for part = 0, 1 do
+    if ARGV[11 + part] ~= '' then redis.call('RPUSH', KEYS[7 + part], ARGV[11 + part]) end
+end
+log(KEYS[4], KEYS[6], ARGV[9], ARGV[10])
+local rev = record(KEYS[4], KEYS[5], ARGV[5],
+    {'op', 'change', 'list', ARGV[1], 'id', ARGV[2], 'set', ARGV[6], 'del', ARGV[7]})
 redis.call('HSET', KEYS[2], 'r', rev)
 return 'ok'
 """
@@ -169,38 +192,44 @@ end
 return {table.concat(plain), table.concat(others), bad}
 """
 
-# KEYS: lists, meta, changes, new head. ARGV: name, id, most changes. 0 when it was there already.
+# KEYS: lists, meta, changes, log, new head. ARGV: name, id, most changes, the log's last hash, its
+# next record and that one's hash.
 CREATE_LIST = (
     _RECORD
+    + _LOG
     + """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 'there' end
+if not log_ends(KEYS[2], ARGV[4]) then return 'logged' end
+log(KEYS[2], KEYS[4], ARGV[5], ARGV[6])
 local rev = record(KEYS[2], KEYS[3], ARGV[3], {'op', 'list', 'list', ARGV[1], 'id', ARGV[2]})
-redis.call('HSET', KEYS[4], 'n', 1, 'c', 0, 'r', rev)
+redis.call('HSET', KEYS[5], 'n', 1, 'c', 0, 'r', rev)
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return 1
-"""
-)
-
-# KEYS: lists, lock, meta, changes, garbage. ARGV: name, id, most changes.
-REMOVE_LIST = (
-    _RECORD
-    + """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'stale' end
-if redis.call('EXISTS', KEYS[2]) == 1 then return 'locked' end
-redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('HSET', KEYS[5], ARGV[2], ARGV[2])
-record(KEYS[3], KEYS[4], ARGV[3], {'op', 'gone', 'list', ARGV[1], 'id', ARGV[2]})
 return 'ok'
 """
 )
 
-# KEYS: lists, lock of the old list, garbage, head of the new one. ARGV: name, old id, new id,
-# token, milliseconds. Locks the old list and makes a head for the new one.
-STAGE = """
+# KEYS: lists, lock, meta, changes, log, batch. ARGV: name, id, token, most changes, the log's last
+# hash, its next record and that one's hash. The entries stay, as what the batch had before.
+REMOVE_LIST = (
+    _RECORD
+    + _LOG
+    + """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'stale' end
-if not redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[5]) then return 'locked' end
-redis.call('HSET', KEYS[3], ARGV[3], ARGV[2])
-redis.call('HSET', KEYS[4], 'n', 1, 'c', 0, 'r', 0)
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 'locked' end
+if not log_ends(KEYS[3], ARGV[5]) then return 'logged' end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[6], ARGV[2])
+log(KEYS[3], KEYS[5], ARGV[6], ARGV[7])
+record(KEYS[3], KEYS[4], ARGV[4], {'op', 'gone', 'list', ARGV[1], 'id', ARGV[2]})
+return 'ok'
+"""
+)
+
+# KEYS: lists, lock. ARGV: name, id, token, milliseconds. Has the list to itself.
+LOCK = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'stale' end
+if not redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then return 'locked' end
 return 'ok'
 """
 
@@ -210,20 +239,25 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
 
-# KEYS: lists, lock of the old list, meta, changes, garbage, head of the new list. ARGV: name, old
-# id, new id, token, most changes. The new list takes the old one's place.
+# KEYS: lists, lock of the old list, meta, changes, log, garbage, head of the new list. ARGV: name,
+# old id, new id, token, most changes, the log's last hash, its next record and that one's hash,
+# then what is garbage no longer. The new list takes the old one's place.
 SWAP = (
     _RECORD
+    + _LOG
     + """
-if redis.call('GET', KEYS[2]) ~= ARGV[4] then return 'locked' end
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2]
-    or redis.call('EXISTS', KEYS[6]) == 0 then return 'stale' end
+if redis.call('GET', KEYS[2]) ~= ARGV[4] or redis.call('EXISTS', KEYS[7]) == 0 then
+    return 'locked'
+end
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'stale' end
+if not log_ends(KEYS[3], ARGV[6]) then return 'logged' end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HDEL', KEYS[5], ARGV[3])
-redis.call('HSET', KEYS[5], ARGV[2], ARGV[2])
+redis.call('HDEL', KEYS[6], unpack(ARGV, 9))
+redis.call('HSET', KEYS[6], 'list:' .. ARGV[2], ARGV[2])
 redis.call('DEL', KEYS[2])
+log(KEYS[3], KEYS[5], ARGV[7], ARGV[8])
 local rev = record(KEYS[3], KEYS[4], ARGV[5], {'op', 'list', 'list', ARGV[1], 'id', ARGV[3]})
-redis.call('HSET', KEYS[6], 'r', rev)
+redis.call('HSET', KEYS[7], 'r', rev)
 return 'ok'
 """
 )

@@ -1,25 +1,31 @@
 """The Redis store: the truth for many nodes. redis_scripts has its keys and its steps.
 
-A change is one step together with its record in the change stream, which every node follows
-(redis_node). A few thousand numbers are compared and set in one step (redis_list); more are put
-into a copy of the list, which then takes its place in one step (redis_staging).
+A change is one step together with its record in the change log and its record in the change
+stream, which every node follows (redis_node). A few thousand numbers are compared and set in one
+step; more are put into a copy of the list, which then takes its place in one step (redis_edit).
 
 Redis 6.2 or later. Redis must keep what it was told: with `maxmemory` its policy must be
 noeviction, and only appendonly or a replica lets a change outlive a crash of the server.
 """
 
 import contextlib
+import datetime
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loader.change_log import Batch, BatchDetails, Change, Origin, this_process
+from loader.list_keys import ListKeys, list_keys
 from loader.new_rules import NEW_RULES
 from loader.node_directory import NodeDirectory
+from loader.redis_batches import Part, RedisBatches
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient, StoreUnreachableError
+from loader.redis_edit import RedisEdit
 from loader.redis_feed import NO_CHANGE
 from loader.redis_list import RedisList
+from loader.redis_log import RedisLog
 from loader.redis_records import entry_of, field_of
 from loader.redis_scripts import CREATE, CREATE_LIST, PUT_RULES, STATE
 from loader.redis_url import parse_redis_url
@@ -32,6 +38,7 @@ from loader.store import (
     StoreError,
     check_list_name,
     check_number,
+    covers,
     quoted,
     rules_conflict,
     rules_version,
@@ -75,6 +82,8 @@ class RedisStore:
         # The braces are the hash tag: on a Cluster, all keys of the store are on one node.
         self._buckets = Buckets(self.client, f"{{{self.place.prefix}}}", self.place.changes)
         self.node = NodeDirectory.of(self.place.prefix)
+        self._log = RedisLog(self.client, self.key("meta"), self.key("log"))
+        self._batches = RedisBatches(self.client, self._buckets)
         self._create = create
         self._is_checked = False
 
@@ -187,58 +196,106 @@ class RedisStore:
                 names.add(check_list_name(name))
         return tuple(sorted(names))
 
-    def create_list(self, name: str) -> bool:
+    def create_list(self, name: str, origin: Origin | None = None) -> bool:
         check_list_name(name)
         self.check()
         new_id = str(self.client.call("HINCRBY", self.key("meta"), "next", 1))
-        keys = [self.key(one) for one in ("lists", "meta", "changes")]
+        keys = [self.key(one) for one in ("lists", "meta", "changes", "log")]
         keys.append(self.key("head", new_id))
-        created = bool(self.client.script(CREATE_LIST, keys, [name, new_id, self.place.changes]))
-        self._confirm(created)
-        return created
+        answer = b"logged"
+        while answer == b"logged":
+            step = self._log.next(Change(name, "create list"), origin or this_process())
+            arguments = [name, new_id, self.place.changes, *step.arguments]
+            answer = self.client.script(CREATE_LIST, keys, arguments)
+        self._confirm(answer == b"ok")
+        return bool(answer == b"ok")
 
-    def remove_list(self, name: str) -> None:
+    def remove_list(self, name: str, origin: Origin | None = None) -> None:
         if name == DEFAULT_LIST:
             raise BadValueError(f"list {quoted(name)}: it always exists and cannot be removed")
-        self.list(name).delete()
+        self.list(name).delete(origin)
         self._confirm(True)
 
     def list(self, name: str) -> RedisList:
         check_list_name(name)
         self.check()
-        return RedisList(self.client, self._buckets, name)
+        return RedisList(self.client, self._buckets, self._log, name)
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:  # noqa: ARG002
         """In no order. What is in Redis is canonical, so that no region is needed."""
         return self.list(name).entries()
 
-    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
-        counts = self.add_many(name, [entry], region)
-        return next(outcome for outcome, count in counts.items() if count)
+    def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
+        return list_keys(self.entries(name, region), now)
+
+    def add(
+        self,
+        name: str,
+        entry: Entry,
+        region: str | None,  # noqa: ARG002
+        origin: Origin | None = None,
+    ) -> AddOutcome:
+        outcome = self.list(name).add(entry, origin)
+        self._confirm(outcome is not AddOutcome.PRESENT)
+        return outcome
 
     def add_many(
         self,
         name: str,
         entries: Iterable[Entry],
-        region: str | None,  # noqa: ARG002
+        region: str | None,
+        origin: Origin | None = None,
         *,
         dry_run: bool = False,
     ) -> dict[AddOutcome, int]:
-        if dry_run:
-            return self.list(name).try_many(entries)
-        counts = self.list(name).add_many(entries)
-        self._confirm(bool(counts[AddOutcome.ADDED] or counts[AddOutcome.UPDATED]))
-        return counts
+        with self.edit(name, region) as edit:
+            for entry in entries:
+                edit.put(entry)
+            if not dry_run:
+                edit.commit(BatchDetails(origin=origin))
+            return edit.counts
 
-    def load(self, name: str, entries: Iterable[Entry]) -> int:
-        count = self.list(name).load(entries)
-        self._confirm(True)
-        return count
-
-    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:  # noqa: ARG002
-        removed = self.list(name).remove(check_number(number))
+    def remove(
+        self,
+        name: str,
+        number: str,
+        region: str | None,  # noqa: ARG002
+        origin: Origin | None = None,
+    ) -> tuple[Entry, ...]:
+        removed = self.list(name).remove(check_number(number), origin)
         self._confirm(bool(removed))
         return removed
+
+    @contextlib.contextmanager
+    def edit(
+        self,
+        name: str,
+        region: str | None,  # noqa: ARG002
+        replace: bool = False,
+    ) -> Iterator[RedisEdit]:
+        edit = self.list(name).edit(replace)
+        try:
+            yield edit
+        finally:
+            edit.close()
+        self._confirm(edit.is_made)
+
+    # The change log
+
+    def log_lines(self) -> Iterator[bytes]:
+        self.check()
+        return self._log.lines()
+
+    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+        return self._batches.rows(batch, part)
+
+    def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
+        for row in self._batches.rows(batch, part):
+            if isinstance(row, Entry) and covers(row.number, number):
+                yield row
+
+    def check_batch(self, batch: Batch) -> None:
+        self._batches.check(batch)
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:  # noqa: ARG002
         fields = [field_of(check_number(number))]

@@ -13,7 +13,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:  # these import this module
+    from loader.change_log import Batch, BatchDetails, Origin
+    from loader.csv_rows import Lines
+    from loader.key_table import KeyTable
+    from loader.list_keys import ListKeys
+    from loader.plain_rows import PlainReader
 
 DEFAULT_LIST = "Default"
 MAX_NAME_CHARACTERS = 64
@@ -77,8 +84,49 @@ class AddOutcome(StrEnum):
     UPDATED = "updated"
 
 
+class Edit(Protocol):
+    """Many changes of one list that become one batch, or nothing; see Store.edit."""
+
+    @property
+    def counts(self) -> dict[AddOutcome, int]:
+        """Entries put so far, by what became of them."""
+
+    @property
+    def removed(self) -> int:
+        """Numbers dropped; with `replace` also those that go, once prepare() has found them."""
+
+    def put(self, entry: Entry) -> object:
+        """As Store.add; `counts` says what became of it."""
+
+    def take_plain(
+        self, lines: "Lines", reader: "PlainReader", kept_out: "KeyTable | None"
+    ) -> None:
+        """Put the next rows that `reader` can read and `kept_out` does not cover, at full speed.
+
+        It may leave any row, which is then read by csv_rows.read_row and put; so it may do nothing.
+        """
+
+    def current(self, number: str) -> Entry | None:
+        """What the list is to have for this number."""
+
+    def write(self, new: Entry, old: Entry | None) -> None:
+        """Give a number this very entry. old: what current() says."""
+
+    def drop(self, old: Entry) -> None:
+        """Take the number out that current() says has this entry."""
+
+    def prepare(self) -> object:
+        """All of commit() but the change itself."""
+
+    def commit(self, details: "BatchDetails") -> "Batch | None":
+        """Make all changes in one step; the record of it. None: the list has all that already."""
+
+
 class Store(Protocol):
     """What a store does. `region` is the default region that national numbers are read in.
+
+    Every change is recorded in the change log (change_log.py) in the same step; `origin` says where
+    it comes from, and None means this process.
 
     Every method raises StoreError when the store cannot be read or written, and UnknownListError
     for the name of a list that is not there.
@@ -97,16 +145,23 @@ class Store(Protocol):
     def problems(self) -> tuple[str, ...]:
         """What lies in the store and can be no list, one sentence each."""
 
-    def create_list(self, name: str) -> bool:
+    def create_list(self, name: str, origin: "Origin | None" = None) -> bool:
         """False when it was there already."""
 
-    def remove_list(self, name: str) -> None:
+    def remove_list(self, name: str, origin: "Origin | None" = None) -> None:
         """Remove a list and all its entries. Raises BadValueError for `Default`."""
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
         """All rows in order, expired ones and repeated numbers too."""
 
-    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
+    def keys(self, name: str, region: str | None, now: datetime.datetime) -> "ListKeys":
+        """What of the list counts at `now`, for publishing; list_keys.list_keys makes it of
+        entries().
+        """
+
+    def add(
+        self, name: str, entry: Entry, region: str | None, origin: "Origin | None" = None
+    ) -> AddOutcome:
         """Put one number into a list; on disk when this returns.
 
         A number that is there already gets this entry's expiry (none: it stays for ever), and its
@@ -114,24 +169,52 @@ class Store(Protocol):
         """
 
     def add_many(
-        self, name: str, entries: Iterable[Entry], region: str | None, *, dry_run: bool = False
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        region: str | None,
+        origin: "Origin | None" = None,
+        *,
+        dry_run: bool = False,
     ) -> dict[AddOutcome, int]:
         """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
 
-    def load(self, name: str, entries: Iterable[Entry]) -> int:
-        """Make `entries`, exactly as they are, the list's only ones, in one step; how many rows.
-
-        Nothing changes when the iteration raises. Of a number that comes again, a store that keeps
-        one entry a number keeps the one that lasts longest.
-        """
-
-    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
+    def remove(
+        self, name: str, number: str, region: str | None, origin: "Origin | None" = None
+    ) -> tuple[Entry, ...]:
         """Take a number (canonical text, prefix or "anonymous") out; empty when it was not
         there.
         """
 
+    def edit(
+        self, name: str, region: str | None, replace: bool = False
+    ) -> AbstractContextManager[Edit]:
+        """Many changes of one list in one step, which Edit.commit makes; without it, none.
+
+        replace: commit takes out every number that was not put. The list is locked meanwhile.
+        """
+
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         """(list, entry) of each entry that is this number or a prefix of it, expired ones too."""
+
+    def log_lines(self) -> Iterator[bytes]:
+        """The records of the change log, from the first on; for change_log.read_records.
+
+        Raises BrokenLogError when records are known to be missing at the end.
+        """
+
+    def batch_rows(
+        self, batch: "Batch", part: Literal["before", "after"]
+    ) -> Iterator[Entry | Reject]:
+        """The rows of a batch; each number once in each part."""
+
+    def find_in_batch(
+        self, batch: "Batch", part: Literal["before", "after"], number: str
+    ) -> Iterator[Entry]:
+        """The batch's entries that are this number or a prefix of it."""
+
+    def check_batch(self, batch: "Batch") -> None:
+        """Raises BrokenLogError when the batch's rows are not those that were recorded."""
 
     def rules_text(self) -> str: ...
 

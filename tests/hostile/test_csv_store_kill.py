@@ -43,8 +43,9 @@ def test_a_row_cut_anywhere_is_itself_or_a_reject(tmp_path: Path, row: str) -> N
 def test_a_working_file_left_behind_does_no_harm(tmp_path: Path) -> None:
     store = CsvStore(tmp_path / "store", create=True)
     store.add("Default", Entry("+48600100200"), "PL")
-    (store.directory / "lists" / ".Default.csv.new").write_text("+48999")
+    left = store.directory / "lists" / ".Default.csv.0123abcd.new"
+    left.write_text("+48999")
     assert store.list_names() == ("Default",)
     store.remove("Default", "+48600100200", "PL")
     assert list(store.entries("Default", "PL")) == []
-    assert not (store.directory / "lists" / ".Default.csv.new").exists()
+    assert not left.exists()

@@ -3,16 +3,16 @@
 import datetime
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from callsieve.stores import place_of
 from loader.csv_store import CsvStore
+from loader.list_keys import ListKeys
 from loader.locking import locked
 from loader.publishing import publish_list
-from loader.store import Entry, Reject, StoreError, open_store
+from loader.store import Entry, StoreError, open_store
 from lookup_core import Catalog, PublishedList
 from tests.conftest import NewStore
 
@@ -76,12 +76,12 @@ def test_nobody_changes_a_list_between_its_reading_and_its_publishing(tmp_path: 
     tried = []
 
     class Watched(CsvStore):
-        def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
+        def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
             lock = self.directory / "lists" / f".{name}.csv.lock"
             with pytest.raises(StoreError, match="another command"), locked(lock, name, wait=0):
                 pass
             tried.append(name)
-            return super().entries(name, region)
+            return super().keys(name, region, now)
 
     store = Watched(tmp_path / "store", create=True)
     catalog = Catalog(store.catalog_directory, create=True)

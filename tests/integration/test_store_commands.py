@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from loader.change_log import BatchDetails
 from loader.store import Entry, open_store
 from tests.conftest import NewStore
 from tests.support.redis_servers import RedisServer, one_server, until
@@ -205,7 +206,10 @@ def test_a_copy_has_everything(
     }
     for name, entries in content.items():
         source.create_list(name)
-        source.load(name, entries)
+        with source.edit(name, None) as edit:
+            for entry in entries:
+                edit.write(entry, None)
+            edit.commit(BatchDetails())
     rules = tmp_path / "rules.toml"
     on(source_url, "rules", "get", str(rules))
     rules.write_text(rules.read_text().split("\n", 1)[0] + "\n" + RULES)

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from loader.change_log import BatchDetails
 from loader.node_directory import NodeDirectory
 from loader.redis_node import Node
 from loader.redis_store import RedisStore
@@ -75,8 +76,11 @@ class NodeMachine(RuleBasedStateMachine):
             self.behind = True
 
     @rule(many=st.lists(entries, unique_by=lambda entry: entry.number))
-    def load(self, many: list[Entry]) -> None:
-        self.store.load("Default", many)
+    def replace(self, many: list[Entry]) -> None:
+        with self.store.edit("Default", None, replace=True) as edit:
+            for entry in many:
+                edit.put(entry)
+            edit.commit(BatchDetails())
         self.model["Default"] = {entry.number: entry for entry in many}
         self.behind = True
 

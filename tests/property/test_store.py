@@ -162,15 +162,6 @@ class StoreMachine(RuleBasedStateMachine):
         if dry_run:
             self.model[name] = before
 
-    @rule(data=st.data(), many=st.lists(entries, max_size=8, unique_by=lambda e: e.number))
-    def load(self, data: st.DataObject, many: list[Entry]) -> None:
-        name = data.draw(st.sampled_from(sorted(self.model)))
-        assert self.store.load(name, many) == len(many)
-        self.model[name] = {
-            e.number: dataclasses.replace(e, description=e.description.strip()) for e in many
-        }
-        self.rejects[name] = []
-
     @rule(data=st.data(), number=numbers)
     def remove(self, data: st.DataObject, number: str) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
