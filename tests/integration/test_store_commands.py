@@ -48,7 +48,16 @@ def test_commands_do_the_same_on_every_store(url: str) -> None:
     )
     assert "created" in on(url, "list", "create", "Łódź & co").stdout
     assert on(url, "list", "create", "Łódź & co", code=1).stdout == "Łódź & co: already there\n"
-    on(url, "add", "Łódź & co", "+486*", "--expires", "2099-01-01", "--description", "all, of 6")
+    on(
+        url,
+        "add",
+        "Łódź & co",
+        "+48600100*",
+        "--expires",
+        "2099-01-01",
+        "--description",
+        "all, of 6",
+    )
     found = json.loads(on(url, "find", "+48600100200", "--json").stdout)
     assert [entry["list"] for entry in found["entries"]] == ["Default", "Łódź & co"]
     assert "hangup" in on(url, "decide", "--caller", "+48600100200", "--called", "1").stdout
