@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__, import_command, list_commands, log_commands
+from callsieve import __version__, import_command, list_commands, log_commands, registry_commands
 from callsieve.decide_command import decide
 from callsieve.demo import demo
 from callsieve.probe import probe
@@ -31,3 +31,5 @@ for command in (
     *log_commands.COMMANDS,
 ):
     main.add_command(command)
+for command in registry_commands.COMMANDS:
+    list_commands.list_group.add_command(command)

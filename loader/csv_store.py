@@ -20,19 +20,21 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from loader.change_log import (
-    Batch,
-    BatchDetails,
-    BatchFile,
-    BrokenLogError,
-    Change,
-    Origin,
-    this_process,
+from loader.attached_list import (
+    AppliedChange,
+    Attached,
+    AttachedList,
+    count_changes,
+    read_attached,
+    with_change,
 )
+from loader.change_log import Batch, BatchDetails, BatchFile, Change, Origin, this_process
+from loader.csv_batches import CsvBatches, Part, new_batch
 from loader.csv_edit import WORKING_FILES, CsvEdit, Prepared, checked, merged
 from loader.csv_list import (
     HEADER,
@@ -40,12 +42,13 @@ from loader.csv_list import (
     append,
     format_row,
     keys_of,
-    replacing,
     rows_of,
+    sync,
     sync_directory,
     system_errors,
 )
 from loader.csv_log import CsvLog
+from loader.csv_new_store import make_store
 from loader.list_keys import ListKeys
 from loader.locking import locked
 from loader.store import (
@@ -64,39 +67,7 @@ from loader.store import (
 
 RULES_FILE = "callsieve.toml"
 MAX_RULES_BYTES = 4_000_000
-BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
-
-NEW_RULES = """\
-# Rules of this Callsieve store. `callsieve reload` checks them and puts them into effect;
-# a file with a mistake changes nothing.
-
-# How national numbers are read, here and in the lists: a two-letter country code.
-# default_region = "PL"
-
-# Inbound calls from numbers on a list; the first rule that fits decides.
-[[forwarding]]
-list = "Default"
-action = "hangup"                  # or "redirect"
-# cause = "CALL_REJECTED"          # hangup: a FreeSWITCH cause name
-# redirect = "1000"                # redirect: an extension, a number or a SIP URI
-# called = ["+48221234567"]        # "Calls to number"; without it, every number
-# except = ["VIP"]                 # numbers on these lists pass
-
-# Numbers that a campaign does not dial, and the status that they get.
-# [campaign."Spring sale"]
-# lists = ["Default"]
-# status = "Do not call"           # without it: Blacklist
-
-# Numbers that are not called back from a queue, or from a widget.
-# [queue."Infoline"]
-# callback_lists = ["Default"]
-# [widget."Home page"]
-# callback_lists = ["Default"]
-
-# Calls that present a random number from a list of our own numbers.
-# [route."Poland"]
-# present_from = "Our numbers"
-"""
+ENDINGS = ("csv", "attached")
 
 
 class CsvStore:
@@ -107,7 +78,7 @@ class CsvStore:
         self.directory = directory
         self._lists = directory / "lists"
         self._rules = directory / RULES_FILE
-        self._batches = directory / "batches"
+        self._batches = CsvBatches(directory / "batches")
         self._log = CsvLog(directory, lambda record: self._make(record.change, record.redo))
         with system_errors(directory):
             found = {child.name for child in directory.iterdir()} if directory.is_dir() else None
@@ -122,23 +93,10 @@ class CsvStore:
                     f" found other files"
                 )
             if create:
-                self._create()
+                make_store(self._lists, self._rules, self._lock)
         self._log_problem = ""
         if os.access(directory, os.W_OK):
             self._recover()
-
-    def _create(self) -> None:
-        self._lists.mkdir(parents=True, exist_ok=True)
-        default = self._lists / f"{DEFAULT_LIST}.csv"
-        # Rules that are missing from a store that has lists were lost: an empty file in their place
-        # would take effect with the next reload. So they are made first, and only then.
-        is_new = not any(self._lists.glob("*.csv"))
-        for path, text in ((self._rules, NEW_RULES), (default, HEADER + "\n")):
-            if (is_new or path == default) and not path.exists():
-                with self._lock(path):
-                    if not path.exists():
-                        with replacing(path) as file:
-                            file.write(text)
 
     @property
     def url(self) -> str:
@@ -160,7 +118,7 @@ class CsvStore:
         with system_errors(self._lists):
             if not self._lists.is_dir():
                 return
-            stems = sorted(p.stem for p in self._lists.glob("[!.]*.csv"))
+            stems = sorted({p.stem for end in ENDINGS for p in self._lists.glob(f"[!.]*.{end}")})
         for stem in stems:
             try:
                 yield check_list_name(stem), ""
@@ -171,14 +129,12 @@ class CsvStore:
         path = self._path(name)
         with self._lock(path), system_errors(path):
             self._log.recover()
-            if path.exists():
+            if path.exists() or self._attached_path(name).exists():
                 return False
             self._sweep(path)
-            new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-            with new.open("w", encoding="utf-8") as file:
-                file.write(HEADER + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            new = self._working(name)
+            new.write_text(HEADER + "\n", "utf-8")
+            sync(new)
             self._commit(Change(name, "create list"), origin, {"new": new.name})
         return True
 
@@ -186,21 +142,108 @@ class CsvStore:
         if name == DEFAULT_LIST:
             raise BadValueError(f"list {quoted(name)}: it always exists and cannot be removed")
         path = self._path(name)
-        with self._changing(name), system_errors(path):
-            identity = _new_batch()
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                rows = sum(1 for what in ListFile(path, None))
-            batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
-            self._batches.mkdir(exist_ok=True)
-            self._commit(Change(name, "remove list", batch=batch), origin, {"keep": identity})
+        with self.locked(name), system_errors(path):
+            self._log.recover()
+            if self.attached(name):
+                self._commit(Change(name, "detach"), origin, {"detach": True})
+            else:
+                identity = new_batch()
+                with path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                rows = sum(1 for _ in ListFile(path, None))
+                batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
+                self._batches.make_directory()
+                self._commit(Change(name, "remove list", batch=batch), origin, {"keep": identity})
             _lock_path(path).unlink()
 
+    def attached(self, name: str) -> Attached | None:
+        path = self._attached_path(name)
+        with system_errors(path):
+            return read_attached(path) if path.exists() else None
+
+    def _attached_list(self, name: str, region: str | None) -> AttachedList | None:
+        attached = self.attached(name)
+        if attached is None:
+            return None
+        return AttachedList(attached, region, lambda batch: self._batches.path(batch, "change"))
+
+    def attach(self, name: str, attached: Attached, origin: Origin | None = None) -> None:
+        path = self._path(name)
+        with self._lock(path), system_errors(path):
+            self._log.recover()
+            if name == DEFAULT_LIST or path.exists():
+                raise BadValueError(
+                    f"list {quoted(name)}: expected a new name or an attached list, found a list"
+                    " with rows of its own"
+                )
+            batch = Batch(new_batch(), 0, 0, 0, 0, 0, None, None, attached.file, attached.sha256)
+            self._set_attached(Change(name, "attach", batch=batch), attached, origin)
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,
+        since: datetime.date,
+        as_of: datetime.date,
+        region: str | None,
+        origin: Origin | None = None,
+    ) -> Batch:
+        with self.locked(name), system_errors(file):
+            self._log.recover()
+            attached = self.attached(name)
+            if attached is None:
+                raise BadValueError(f"list {quoted(name)}: it is not attached to a registry's file")
+            counts = count_changes(file, attached.format, region)
+            with file.open("rb") as data:
+                sha256 = hashlib.file_digest(data, "sha256").hexdigest()
+            identity = new_batch()
+            changed = with_change(attached, AppliedChange(since, as_of, identity, sha256))
+            batch = Batch(
+                identity,
+                counts.added,
+                0,
+                counts.removed,
+                0,
+                counts.rejected,
+                None,
+                None,
+                file.name,
+                sha256,
+            )
+            copy = self._working(name)
+            shutil.copyfile(file, copy)
+            sync(copy)
+            (kept,) = self._batches.keep(identity, {"change": copy})
+            try:
+                self._set_attached(Change(name, "apply changes", batch=batch), changed, origin)
+            except BaseException:
+                kept.unlink(missing_ok=True)
+                raise
+        return batch
+
+    def _set_attached(self, change: Change, attached: Attached, origin: Origin | None) -> None:
+        self._sweep(self._path(change.list))
+        working = self._working(change.list)
+        working.write_text(attached.to_json(), "utf-8")
+        sync(working)
+        self._commit(change, origin, {"attached": working.name})
+
+    def _working(self, name: str) -> Path:
+        path = self._path(name)
+        return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+
+    def _attached_path(self, name: str) -> Path:
+        return self._lists / f"{check_list_name(name)}.attached"
+
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
-        return iter(ListFile(self._existing(name), region))
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.entries() if attached else iter(ListFile(path, region))
 
     def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
-        return keys_of(self._existing(name), region, now)
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.keys(now) if attached else keys_of(path, region, now)
 
     def add(
         self, name: str, entry: Entry, region: str | None, origin: Origin | None = None
@@ -284,7 +327,7 @@ class CsvStore:
     ) -> Batch:
         counts = edit.counts
         batch = Batch(
-            _new_batch(),
+            new_batch(),
             counts[AddOutcome.ADDED],
             counts[AddOutcome.UPDATED],
             edit.removed,
@@ -296,15 +339,10 @@ class CsvStore:
             details.source_sha256,
             details.undoes,
         )
-        kept = []
+        parts = (("before", edit.before), ("after", edit.after))
+        files = {part: working for part, working in parts if getattr(prepared, part)}
+        kept = self._batches.keep(batch.id, files)
         try:
-            with system_errors(self._batches):
-                self._batches.mkdir(exist_ok=True)
-                for part, working in (("before", edit.before), ("after", edit.after)):
-                    if getattr(prepared, part):
-                        kept.append(self._batch_path(batch.id, part))
-                        working.replace(kept[-1])
-                sync_directory(self._batches)
             change = Change(name, details.what, batch=batch)
             self._commit(change, details.origin, {"new": edit.new.name})
         except BaseException:
@@ -313,58 +351,38 @@ class CsvStore:
             raise
         return batch
 
-    def batch_rows(
-        self, batch: Batch, part: Literal["before", "after"]
-    ) -> Iterator[Entry | Reject]:
-        file: BatchFile | None = getattr(batch, part)
-        if file is not None:
-            yield from ListFile(self._batch_path(batch.id, part), None)
+    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+        return self._batches.rows(batch, part)
 
-    def find_in_batch(
-        self, batch: Batch, part: Literal["before", "after"], number: str
-    ) -> Iterator[Entry]:
-        if getattr(batch, part) is not None:
-            yield from rows_of(ListFile(self._batch_path(batch.id, part), None), number, None)
+    def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
+        return self._batches.find(batch, part, number)
 
     def check_batch(self, batch: Batch) -> None:
-        for part, file in (("before", batch.before), ("after", batch.after)):
-            if file is None:
-                continue
-            path = self._batch_path(batch.id, part)
-            with system_errors(path), path.open("rb") as rows:
-                found = hashlib.file_digest(rows, "sha256").hexdigest()
-            if found != file.sha256:
-                raise BrokenLogError(
-                    f"batch {batch.id}: {path}: expected the SHA-256 {file.sha256[:16]}...,"
-                    f" found {found[:16]}...: the file was altered"
-                )
+        self._batches.check(batch)
 
     def log_lines(self) -> Iterator[bytes]:
         return self._log.lines()
 
-    def _batch_path(self, identity: str, part: str) -> Path:
-        if not BATCH_ID.fullmatch(identity):
-            raise BrokenLogError(f"change log: expected a batch's name, found {quoted(identity)}")
-        return self._batches / f"{identity}.{part}.csv"
-
     def _commit(self, change: Change, origin: Origin | None, redo: Mapping[str, Any]) -> None:
         """Record a change and make it, in one step."""
-        if "new" in redo:
-            with system_errors(self._lists):
-                sync_directory(self._lists)
+        with system_errors(self._lists):
+            sync_directory(self._lists)
         self._log.commit(change, origin or this_process(), redo, lambda: self._make(change, redo))
 
     def _make(self, change: Change, redo: Mapping[str, Any]) -> None:
         """Make a recorded change; once it is made, this does nothing."""
         path = self._path(change.list)
         with system_errors(path):
-            if "new" in redo:
-                new = path.with_name(str(redo["new"]))
+            if "new" in redo or "attached" in redo:
+                new = path.with_name(str(redo.get("new") or redo["attached"]))
                 if new.exists():
-                    new.replace(path)
+                    new.replace(path if "new" in redo else self._attached_path(change.list))
                     sync_directory(path.parent)
+            elif "detach" in redo:
+                self._attached_path(change.list).unlink(missing_ok=True)
+                sync_directory(path.parent)
             elif "keep" in redo:
-                kept = self._batch_path(str(redo["keep"]), "before")
+                kept = self._batches.path(str(redo["keep"]), "before")
                 if path.exists() and not kept.exists():
                     path.replace(kept)
                     sync_directory(path.parent)
@@ -388,7 +406,13 @@ class CsvStore:
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         check_number(number)
         for name in self.list_names():
-            for entry in rows_of(ListFile(self._existing(name), region), number, region):
+            path = self._existing(name)
+            attached = self._attached_list(name, region)
+            if attached:
+                found = attached.find(number)
+            else:
+                found = iter(rows_of(ListFile(path, region), number, region))
+            for entry in found:
                 yield name, entry
 
     def rules_text(self) -> str:
@@ -414,6 +438,11 @@ class CsvStore:
         """The same for whoever changes the list: not without a log that it can be recorded in."""
         with self.locked(name):
             self._log.recover()
+            if attached := self.attached(name):
+                raise BadValueError(
+                    f"list {quoted(name)}: it is attached to {escaped(attached.file)}, which is"
+                    " only read; put the number in another list"
+                )
             yield
 
     def _recover(self) -> None:
@@ -435,7 +464,8 @@ class CsvStore:
     def _existing(self, name: str) -> Path:
         path = self._path(name)
         with system_errors(path):
-            if name != DEFAULT_LIST and not path.exists():
+            there = path.exists() or self._attached_path(name).exists()
+            if name != DEFAULT_LIST and not there:
                 names = ", ".join(self.list_names())
                 raise UnknownListError(f"list {quoted(name)}: expected one of {names}")
         return path
@@ -443,11 +473,6 @@ class CsvStore:
 
 def _of(number: str, entries: Iterable[Entry]) -> Iterator[Entry]:
     return (entry for entry in entries if entry.number == number)
-
-
-def _new_batch() -> str:
-    """Names sort by the time of their making."""
-    return f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _lock_path(path: Path) -> Path:

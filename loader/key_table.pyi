@@ -2,6 +2,8 @@ from typing import final
 
 from typing_extensions import Buffer
 
+def count_distinct(keys: Buffer) -> int: ...
+
 @final
 class KeyTable:
     def __len__(self) -> int: ...
