@@ -15,7 +15,7 @@ from loader.change_log import BrokenLogError, read_records
 from loader.csv_store import CsvStore
 from loader.store import Entry, StoreError
 from tests.support.logged_lists import by_the_log, in_the_lists
-from tests.support.shell import Shell
+from tests.support.shell import Shell, polish_shell
 
 ME = f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
 DAY = datetime.date(2026, 1, 2)
@@ -23,10 +23,8 @@ DAY = datetime.date(2026, 1, 2)
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    store = CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    store.add("Default", Entry("+48600100200", DAY, "first"), "PL")
+    shell = polish_shell(tmp_path)
+    CsvStore(shell.directory).add("Default", Entry("+48600100200", DAY, "first"), "PL")
     return shell
 
 

@@ -19,7 +19,7 @@ from loader.numbers import read_entry
 from loader.registry_file import RegistryFile
 from loader.store import Entry
 from tests.support.killing import killed_before
-from tests.support.shell import Shell
+from tests.support.shell import Shell, polish_shell
 
 TODAY = datetime.date.today()
 NOW = datetime.datetime.now(datetime.UTC)
@@ -28,10 +28,7 @@ OUTBOUND = ["decide", "--flow", "outbound", "--campaign", "Spring", "--caller", 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    return shell
+    return polish_shell(tmp_path)
 
 
 def registry(shell: Shell, name: str, text: str) -> str:
