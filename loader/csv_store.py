@@ -298,7 +298,7 @@ class CsvStore:
         def make(edit: CsvEdit, prepared: Prepared, details: BatchDetails) -> Batch:
             return self._make_batch(name, edit, prepared, details)
 
-        return CsvEdit(path, region, secrets.token_hex(4), replace, make)
+        return CsvEdit(path, region, secrets.token_hex(4), replace, self._batches, make)
 
     def _make_batch(
         self, name: str, edit: CsvEdit, prepared: Prepared, details: BatchDetails

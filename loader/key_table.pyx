@@ -8,7 +8,7 @@ from array import array
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, qsort
 
-from lookup_core.packing cimport DIALLED, pack_chars, prefix_chars
+from lookup_core.packing cimport DIALLED, pack_chars, prefix_chars, unpack_key
 
 cdef enum:
     FIRST_BITS = 10
@@ -98,6 +98,20 @@ cdef class KeyTable:
     def has(self, uint64_t key) -> bool:
         """Whether this very key is here."""
         return self.find(key) != NULL
+
+    def numbers(self, int limit) -> list[str]:
+        """At most so many of the entries, as canonical text, in no order."""
+        cdef list found = []
+        cdef uint64_t i, key
+        for i in range(self.mask + 1):
+            key = self.slots[i].key
+            if len(found) == limit:
+                break
+            if key & PREFIX_ENTRY and not key & DIALLED:
+                found.append(f"+{key & ~PREFIX_ENTRY}*")
+            elif key:
+                found.append(unpack_key(key))
+        return found
 
     def covers(self, uint64_t key) -> bool:
         """Whether the entry with this key is here, or is under a prefix that is."""

@@ -111,6 +111,13 @@ class Edit(Protocol):
     def drop(self, old: Entry) -> None:
         """Take the number out that current() says has this entry."""
 
+    def take_back(self, batch: "Batch", left: "KeyTable") -> int:
+        """Give the numbers of a batch of this list what they had before it, if they have what it
+        gave them; how many got a row back. Those that were changed since go into `left`.
+
+        undo.take_back does it by the methods above.
+        """
+
     def prepare(self) -> object:
         """All of commit() but the change itself."""
 

@@ -200,9 +200,9 @@ def test_undo_leaves_what_others_changed_since(shell: Shell) -> None:
     output = shell.run("undo", batch, code=3).output
     assert output.splitlines()[:4] == [
         "Default: 1 removed, 0 put back, 3 changed since and left (generation 5, 1 entry)",
+        "  left: +48600100200",
         "  left: +48600100201",
         "  left: +48600100202",
-        "  left: +48600100200",
     ]
     assert set(in_the_lists(CsvStore(shell.directory))["Default"]) == {"+48600100201"}
     output = shell.run("undo", batch, code=3).output
