@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__, import_command, list_commands, log_commands
+from callsieve import __version__, import_command, list_commands, log_commands, registry_commands
 from callsieve.decide_command import decide
 from callsieve.demo import demo
 from callsieve.follow_command import follow
@@ -41,3 +41,5 @@ for command in (
     verify,
 ):
     main.add_command(command)
+for command in registry_commands.COMMANDS:
+    list_commands.list_group.add_command(command)

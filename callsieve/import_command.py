@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from callsieve import list_output as output
 from callsieve.command_help import epilog
+from callsieve.progress import progress_bar
 from callsieve.stores import fail, json_option, opened, reason_option, store_option, warn
 from loader.change_log import this_process
 from loader.csv_import import ImportOptions, ImportReport, import_file
@@ -125,7 +124,7 @@ def import_(
         origin = this_process("callsieve import", reason)
         result = ImportReport(layout)
         try:
-            with _progress(file) as progress:
+            with progress_bar(file) as progress:
                 options = ImportOptions(replace, dry_run, guard, origin, progress)
                 import_file(place.store, name, file, result, region, options)
         except KeyboardInterrupt:
@@ -156,33 +155,6 @@ def _mapping(options: Sequence[str]) -> dict[str, str]:
             )
         mapping[name] = column.strip()
     return mapping
-
-
-@contextmanager
-def _progress(file: Path) -> Iterator[Callable[[int], object]]:
-    """To be told how many bytes were read: a bar with rate and remaining time on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    started = time.monotonic()
-    read = 0
-
-    def rate(_: object) -> str:
-        return f"{read / 1e6 / max(time.monotonic() - started, 1e-3):.1f} MB/s"
-
-    with click.progressbar(
-        length=file.stat().st_size,
-        label=escaped(file.name, 30),
-        file=sys.stderr,
-        item_show_func=rate,
-    ) as bar:
-
-        def progress(count: int) -> None:
-            nonlocal read
-            read += count
-            bar.update(count, current_item=read)
-
-        yield progress
 
 
 COMMANDS: tuple[click.Command, ...] = (import_,)

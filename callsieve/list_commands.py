@@ -92,6 +92,11 @@ def list_ls(url: str, as_json: bool) -> None:
             }
             if isinstance(found, PublishedList):
                 row |= {key: found.info.get(key) for key in ("entries", "rejects")}
+                stale_after = found.info.get("stale_after")
+                if isinstance(stale_after, str) and _is_past(stale_after):
+                    warn(
+                        f"{name}: its numbers are of {found.info['as_of']}, past their maximum age"
+                    )
             elif isinstance(found, UnavailableList):
                 warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
             else:
@@ -304,6 +309,10 @@ def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
         raise BadValueError(
             f"{name}: not removed; without it {what} would say:\n{error}"
         ) from error
+
+
+def _is_past(moment: str) -> bool:
+    return datetime.datetime.fromisoformat(moment) <= utc_now()
 
 
 def _future(text: str) -> datetime.datetime:

@@ -21,7 +21,7 @@ from loader.change_log import (
     read_records,
     this_process,
 )
-from loader.evidence import events, unlogged
+from loader.evidence import events, in_registries, unlogged
 from loader.numbers import read_entry
 from loader.store import Entry, escaped
 from loader.undo import undo as undo_batch
@@ -136,6 +136,7 @@ def evidence(number: str, url: str, as_json: bool) -> None:
         canonical = read_entry(number, region)
         history = list(events(place.store, canonical))
         by_hand = list(unlogged(place.store, canonical, region, history))
+        registries = list(in_registries(place.store, canonical, region))
         if as_json:
             answer = {
                 "number": canonical,
@@ -156,6 +157,15 @@ def evidence(number: str, url: str, as_json: bool) -> None:
                     }
                     for one in by_hand
                 ],
+                "registries": [
+                    {
+                        "list": name,
+                        "file": attached.file,
+                        "sha256": attached.sha256,
+                        "as_of": attached.current_as_of.isoformat(),
+                    }
+                    for name, attached in registries
+                ],
             }
             output.print_json(answer)
         else:
@@ -167,10 +177,15 @@ def evidence(number: str, url: str, as_json: bool) -> None:
                     f"{one.list}: the log ends with {_told(one.logged)}, and the list has"
                     f" {_told(one.found)}: edited by hand, or before there was a log"
                 )
-            if not history and not by_hand:
+            for name, attached in registries:
+                click.echo(
+                    f"{name}: it is in the registry's file {escaped(attached.file)}"
+                    f" as of {attached.current_as_of}"
+                )
+            if not history and not by_hand and not registries:
                 click.echo(f"{canonical}: nothing happened to it")
             click.echo("Edits of the files by hand are not in the log.")
-        sys.exit(0 if history or by_hand else NOTHING_TO_DO)
+        sys.exit(0 if history or by_hand or registries else NOTHING_TO_DO)
 
 
 @click.command(

@@ -15,12 +15,15 @@ import secrets
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from loader.store import BadValueError, Entry, StoreError, check_description, escaped
 
 FIRST_PREVIOUS = "0" * 64
 MAX_RECORD = 65_536
+# What a batch's numbers had, and what they got.
+Part = Literal["before", "after"]
+PARTS: tuple[Part, Part] = ("before", "after")
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 

@@ -1,5 +1,6 @@
 """Many changes of one list in a CSV store, made beside its file and put in place in one step."""
 
+import contextlib
 import datetime
 import hashlib
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loader.change_log import Batch, BatchDetails, BatchFile
+from loader.csv_batches import CsvBatches
 from loader.csv_list import (
     HEADER,
     PIECE,
@@ -54,9 +56,11 @@ class CsvEdit:
         region: str | None,
         identity: str,
         replace: bool,
+        batches: CsvBatches,
         make: Callable[["CsvEdit", "Prepared", BatchDetails], Batch],
     ) -> None:
         self._path = path
+        self._batches = batches
         self._make = make
         self._region = region
         self._replace = replace
@@ -158,6 +162,28 @@ class CsvEdit:
         """Take a number out that has this entry, and all other rows of it."""
         with system_errors(self._path):
             self._table.drop(entry_key_of(old.number), format_row(old, "\n").encode())
+
+    def take_back(self, batch: Batch, left: KeyTable) -> int:
+        """As Edit.take_back."""
+        with contextlib.ExitStack() as files, system_errors(self._path):
+            after, before = (
+                self._batch_rows(files, batch, part) if getattr(batch, part) else None
+                for part in ("after", "before")
+            )
+            for offset in self._table.drop_same(after, left) if after else ():
+                entry = read_list_row(after.line_at(offset), self._region) if after else None
+                # Other text may say the same: somebody may have written it by hand.
+                if entry and self.current(entry.number) == entry:
+                    self.drop(entry)
+                elif entry:
+                    left.add(entry_key_of(entry.number))
+            if before is None:
+                return 0
+            return self._table.put_back(before, left, self._line_end.encode())
+
+    def _batch_rows(self, files: contextlib.ExitStack, batch: Batch, part: str) -> RowFile:
+        path = self._batches.path(batch.id, part)
+        return RowFile(files.enter_context(path.open("rb", buffering=0)).fileno())
 
     def commit(self, details: BatchDetails) -> Batch | None:
         """Make all of it in one step. None when the list has what it would get."""

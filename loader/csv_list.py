@@ -251,6 +251,11 @@ def take_ownership_of(path: Path, descriptor: int) -> None:
             os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
+def sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -18,40 +18,36 @@ import contextlib
 import datetime
 import hashlib
 import os
-import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
 
-from loader.change_log import (
-    BATCH_ID,
-    Batch,
-    BatchDetails,
-    BatchFile,
-    BrokenLogError,
-    Change,
-    Origin,
-    new_batch_id,
-    this_process,
+from loader.attached_list import (
+    AppliedChange,
+    Attached,
+    AttachedList,
+    count_changes,
+    read_attached,
+    with_change,
 )
-from loader.csv_edit import WORKING_FILES, CsvEdit, Prepared
+from loader.change_log import Batch, BatchDetails, BatchFile, Change, Origin, Part, new_batch_id
+from loader.csv_batches import CsvBatches
+from loader.csv_edit import CsvEdit, Prepared
+from loader.csv_files import CsvFiles, of_number
 from loader.csv_list import (
     HEADER,
     ListFile,
-    append,
     format_row,
     keys_of,
     replacing,
     rows_of,
-    sync_directory,
+    sync,
     system_errors,
 )
-from loader.csv_log import CsvLog
+from loader.csv_new_store import make_store
 from loader.list_keys import ListKeys
-from loader.locking import locked
 from loader.merging import checked, merged
-from loader.new_rules import NEW_RULES
 from loader.store import (
     DEFAULT_LIST,
     AddOutcome,
@@ -70,6 +66,7 @@ from loader.store import (
 
 RULES_FILE = "callsieve.toml"
 MAX_RULES_BYTES = 4_000_000
+ENDINGS = ("csv", "attached")
 
 
 class CsvStore:
@@ -78,10 +75,9 @@ class CsvStore:
     def __init__(self, directory: Path, create: bool = False) -> None:
         """Raises StoreError when the directory is no store, or is missing and not to be created."""
         self.directory = directory
-        self._lists = directory / "lists"
         self._rules = directory / RULES_FILE
-        self._batches = directory / "batches"
-        self._log = CsvLog(directory, lambda record: self._make(record.change, record.redo))
+        self._files = CsvFiles(directory)
+        self._batches = self._files.batches
         with system_errors(directory):
             found = {child.name for child in directory.iterdir()} if directory.is_dir() else None
             if not found and not create:
@@ -95,23 +91,9 @@ class CsvStore:
                     f" found other files"
                 )
             if create:
-                self._create()
-        self._log_problem = ""
+                make_store(self._files.lists, self._rules, self._files.lock)
         if os.access(directory, os.W_OK):
-            self._recover()
-
-    def _create(self) -> None:
-        self._lists.mkdir(parents=True, exist_ok=True)
-        default = self._lists / f"{DEFAULT_LIST}.csv"
-        # Rules that are missing from a store that has lists were lost: an empty file in their place
-        # would take effect with the next reload. So they are made first, and only then.
-        is_new = not any(self._lists.glob("*.csv"))
-        for path, text in ((self._rules, NEW_RULES), (default, HEADER + "\n")):
-            if (is_new or path == default) and not path.exists():
-                with self._lock(path):
-                    if not path.exists():
-                        with replacing(path) as file:
-                            file.write(text)
+            self._files.recover()
 
     @property
     def url(self) -> str:
@@ -122,18 +104,19 @@ class CsvStore:
         return self.directory / "snapshots"
 
     def list_names(self) -> tuple[str, ...]:
-        return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._files() if not bad)}))
+        return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._stems() if not bad)}))
 
     def problems(self) -> tuple[str, ...]:
-        bad_names = [f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._files() if bad]
-        return (*bad_names, self._log_problem) if self._log_problem else tuple(bad_names)
+        bad_names = [f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._stems() if bad]
+        return (*bad_names, self._files.problem) if self._files.problem else tuple(bad_names)
 
-    def _files(self) -> Iterator[tuple[str, str]]:
+    def _stems(self) -> Iterator[tuple[str, str]]:
         """Each list file's name, and what is wrong with it as the name of a list."""
-        with system_errors(self._lists):
-            if not self._lists.is_dir():
+        with system_errors(self._files.lists):
+            if not self._files.lists.is_dir():
                 return
-            stems = sorted(p.stem for p in self._lists.glob("[!.]*.csv"))
+            found = (path for end in ENDINGS for path in self._files.lists.glob(f"[!.]*.{end}"))
+            stems = sorted({path.stem for path in found})
         for stem in stems:
             try:
                 yield check_list_name(stem), ""
@@ -141,60 +124,139 @@ class CsvStore:
                 yield stem, str(error)
 
     def create_list(self, name: str, origin: Origin | None = None) -> bool:
-        path = self._path(name)
-        with self._lock(path), system_errors(path):
-            self._log.recover()
-            if path.exists():
+        path = self._files.path(name)
+        with self._files.lock(path), system_errors(path):
+            self._files.log.recover()
+            if path.exists() or self._files.attached_path(name).exists():
                 return False
-            self._sweep(path)
-            new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-            with new.open("w", encoding="utf-8") as file:
-                file.write(HEADER + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            self._commit(Change(name, "create list"), origin, {"new": new.name})
+            self._files.sweep(name)
+            new = self._files.working_path(name)
+            new.write_text(HEADER + "\n", "utf-8")
+            sync(new)
+            self._files.commit(Change(name, "create list"), origin, {"new": new.name})
         return True
 
     def remove_list(self, name: str, origin: Origin | None = None) -> None:
         if name == DEFAULT_LIST:
             raise BadValueError(f"list {quoted(name)}: it always exists and cannot be removed")
-        path = self._path(name)
-        with self._changing(name), system_errors(path):
+        path = self._files.path(name)
+        with self.locked(name), system_errors(path):
+            self._files.log.recover()
+            if self.attached(name):
+                self._files.commit(Change(name, "detach"), origin, {"detach": True})
+            else:
+                identity = new_batch_id()
+                with path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                rows = sum(1 for _ in ListFile(path, None))
+                batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
+                self._batches.make_directory()
+                change = Change(name, "remove list", batch=batch)
+                self._files.commit(change, origin, {"keep": identity})
+            self._files.lock_path(path).unlink()
+
+    def attached(self, name: str) -> Attached | None:
+        path = self._files.attached_path(name)
+        with system_errors(path):
+            return read_attached(path) if path.exists() else None
+
+    def _attached_list(self, name: str, region: str | None) -> AttachedList | None:
+        attached = self.attached(name)
+        if attached is None:
+            return None
+        return AttachedList(attached, region, lambda batch: self._batches.path(batch, "change"))
+
+    def attach(self, name: str, attached: Attached, origin: Origin | None = None) -> None:
+        path = self._files.path(name)
+        with self._files.lock(path), system_errors(path):
+            self._files.log.recover()
+            if name == DEFAULT_LIST or path.exists():
+                raise BadValueError(
+                    f"list {quoted(name)}: expected a new name or an attached list, found a list"
+                    " with rows of its own"
+                )
+            batch = Batch(new_batch_id(), 0, 0, 0, 0, 0, None, None, attached.file, attached.sha256)
+            self._set_attached(Change(name, "attach", batch=batch), attached, origin)
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,
+        since: datetime.date,
+        as_of: datetime.date,
+        region: str | None,
+        origin: Origin | None = None,
+    ) -> Batch:
+        with self.locked(name), system_errors(file):
+            self._files.log.recover()
+            attached = self.attached(name)
+            if attached is None:
+                raise BadValueError(f"list {quoted(name)}: it is not attached to a registry's file")
+            counts = count_changes(file, attached.format, region)
+            with file.open("rb") as data:
+                sha256 = hashlib.file_digest(data, "sha256").hexdigest()
             identity = new_batch_id()
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                rows = sum(1 for what in ListFile(path, None))
-            batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
-            self._batches.mkdir(exist_ok=True)
-            self._commit(Change(name, "remove list", batch=batch), origin, {"keep": identity})
-            _lock_path(path).unlink()
+            changed = with_change(attached, AppliedChange(since, as_of, identity, sha256))
+            batch = Batch(
+                identity,
+                counts.added,
+                0,
+                counts.removed,
+                0,
+                counts.rejected,
+                None,
+                None,
+                file.name,
+                sha256,
+            )
+            copy = self._files.working_path(name)
+            shutil.copyfile(file, copy)
+            sync(copy)
+            (kept,) = self._batches.keep(identity, {"change": copy})
+            try:
+                self._set_attached(Change(name, "apply changes", batch=batch), changed, origin)
+            except BaseException:
+                kept.unlink(missing_ok=True)
+                raise
+        return batch
+
+    def _set_attached(self, change: Change, attached: Attached, origin: Origin | None) -> None:
+        self._files.sweep(change.list)
+        working = self._files.working_path(change.list)
+        working.write_text(attached.to_json(), "utf-8")
+        sync(working)
+        self._files.commit(change, origin, {"attached": working.name})
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
-        return iter(ListFile(self._existing(name), region))
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.entries() if attached else iter(ListFile(path, region))
 
     def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
-        return keys_of(self._existing(name), region, now)
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.keys(now) if attached else keys_of(path, region, now)
 
     def add(
         self, name: str, entry: Entry, region: str | None, origin: Origin | None = None
     ) -> AddOutcome:
         entry = checked(entry)
-        path = self._path(name)
+        path = self._files.path(name)
         with self._changing(name):
             listed = ListFile(path, region)
-            old = next(_of(entry.number, rows_of(listed, entry.number, region)), None)
+            old = next(of_number(entry.number, rows_of(listed, entry.number, region)), None)
             new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
             change = Change(name, "update" if old else "add", new.number, old, new)
             if old is None and listed.appendable:
                 row = listed.healing + format_row(new, listed.line_end)
-                self._commit(change, origin, {"at": listed.size, "row": row})
+                self._files.commit(change, origin, {"at": listed.size, "row": row})
                 return AddOutcome.ADDED
             with self._editing(name, region) as edit:
                 edit.write(new, old)
                 edit.prepare()
-                self._commit(change, origin, {"new": edit.new.name})
+                self._files.commit(change, origin, {"new": edit.new.name})
         return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
     def add_many(
@@ -218,14 +280,14 @@ class CsvStore:
     ) -> tuple[Entry, ...]:
         check_number(number)
         with self._changing(name):
-            rows = rows_of(ListFile(self._path(name), region), number, region)
-            removed = tuple(_of(number, rows))
+            rows = rows_of(ListFile(self._files.path(name), region), number, region)
+            removed = tuple(of_number(number, rows))
             if removed:
                 with self._editing(name, region) as edit:
                     edit.drop(removed[0])
                     edit.prepare()
                     change = Change(name, "remove", number, removed[0])
-                    self._commit(change, origin, {"new": edit.new.name})
+                    self._files.commit(change, origin, {"new": edit.new.name})
         return removed
 
     @contextlib.contextmanager
@@ -234,23 +296,13 @@ class CsvStore:
             yield edit
 
     def _editing(self, name: str, region: str | None, replace: bool = False) -> CsvEdit:
-        path = self._path(name)
-        self._sweep(path)
+        path = self._files.path(name)
+        self._files.sweep(name)
 
         def make(edit: CsvEdit, prepared: Prepared, details: BatchDetails) -> Batch:
             return self._make_batch(name, edit, prepared, details)
 
-        return CsvEdit(path, region, secrets.token_hex(4), replace, make)
-
-    def _sweep(self, path: Path) -> None:
-        """Remove what killed commands left beside a list; no record needs it any more."""
-        working = re.compile(
-            rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.({'|'.join(WORKING_FILES)})"
-        )
-        with system_errors(self._lists):
-            for left in self._lists.iterdir():
-                if working.fullmatch(left.name):
-                    left.unlink()
+        return CsvEdit(path, region, secrets.token_hex(4), replace, self._batches, make)
 
     def _make_batch(
         self, name: str, edit: CsvEdit, prepared: Prepared, details: BatchDetails
@@ -269,99 +321,40 @@ class CsvStore:
             details.source_sha256,
             details.undoes,
         )
-        kept = []
+        parts = (("before", edit.before), ("after", edit.after))
+        files = {part: working for part, working in parts if getattr(prepared, part)}
+        kept = self._batches.keep(batch.id, files)
         try:
-            with system_errors(self._batches):
-                self._batches.mkdir(exist_ok=True)
-                for part, working in (("before", edit.before), ("after", edit.after)):
-                    if getattr(prepared, part):
-                        kept.append(self._batch_path(batch.id, part))
-                        working.replace(kept[-1])
-                sync_directory(self._batches)
             change = Change(name, details.what, batch=batch)
-            self._commit(change, details.origin, {"new": edit.new.name})
+            self._files.commit(change, details.origin, {"new": edit.new.name})
         except BaseException:
             for path in kept:
                 path.unlink(missing_ok=True)
             raise
         return batch
 
-    def batch_rows(
-        self, batch: Batch, part: Literal["before", "after"]
-    ) -> Iterator[Entry | Reject]:
-        file: BatchFile | None = getattr(batch, part)
-        if file is not None:
-            yield from ListFile(self._batch_path(batch.id, part), None)
+    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+        return self._batches.rows(batch, part)
 
-    def find_in_batch(
-        self, batch: Batch, part: Literal["before", "after"], number: str
-    ) -> Iterator[Entry]:
-        if getattr(batch, part) is not None:
-            yield from rows_of(ListFile(self._batch_path(batch.id, part), None), number, None)
+    def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
+        return self._batches.find(batch, part, number)
 
     def check_batch(self, batch: Batch) -> None:
-        for part, file in (("before", batch.before), ("after", batch.after)):
-            if file is None:
-                continue
-            path = self._batch_path(batch.id, part)
-            with system_errors(path), path.open("rb") as rows:
-                found = hashlib.file_digest(rows, "sha256").hexdigest()
-            if found != file.sha256:
-                raise BrokenLogError(
-                    f"batch {batch.id}: {path}: expected the SHA-256 {file.sha256[:16]}...,"
-                    f" found {found[:16]}...: the file was altered"
-                )
+        self._batches.check(batch)
 
     def log_lines(self) -> Iterator[bytes]:
-        return self._log.lines()
-
-    def _batch_path(self, identity: str, part: str) -> Path:
-        if not BATCH_ID.fullmatch(identity):
-            raise BrokenLogError(f"change log: expected a batch's name, found {quoted(identity)}")
-        return self._batches / f"{identity}.{part}.csv"
-
-    def _commit(self, change: Change, origin: Origin | None, redo: Mapping[str, Any]) -> None:
-        """Record a change and make it, in one step."""
-        if "new" in redo:
-            with system_errors(self._lists):
-                sync_directory(self._lists)
-        self._log.commit(change, origin or this_process(), redo, lambda: self._make(change, redo))
-
-    def _make(self, change: Change, redo: Mapping[str, Any]) -> None:
-        """Make a recorded change; once it is made, this does nothing."""
-        path = self._path(change.list)
-        with system_errors(path):
-            if "new" in redo:
-                new = path.with_name(str(redo["new"]))
-                if new.exists():
-                    new.replace(path)
-                    sync_directory(path.parent)
-            elif "keep" in redo:
-                kept = self._batch_path(str(redo["keep"]), "before")
-                if path.exists() and not kept.exists():
-                    path.replace(kept)
-                    sync_directory(path.parent)
-                    sync_directory(kept.parent)
-            else:
-                self._append(path, change, int(redo["at"]), str(redo["row"]).encode())
-
-    def _append(self, path: Path, change: Change, at: int, row: bytes) -> None:
-        with path.open("rb") as file:
-            file.seek(at)
-            there = file.read(len(row))
-            size = file.seek(0, os.SEEK_END)
-        if size >= at and row.startswith(there) and size <= at + len(row):
-            append(path, row[len(there) :])
-            return
-        number = str(change.number)
-        if there != row and not any(_of(number, rows_of(ListFile(path, None), number, None))):
-            # Somebody edited the file before the killed command's change was made.
-            append(path, b"\n" + row)
+        return self._files.log.lines()
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         check_number(number)
         for name in self.list_names():
-            for entry in rows_of(ListFile(self._existing(name), region), number, region):
+            path = self._existing(name)
+            attached = self._attached_list(name, region)
+            if attached:
+                found = attached.find(number)
+            else:
+                found = iter(rows_of(ListFile(path, region), number, region))
+            for entry in found:
                 yield name, entry
 
     def rules_text(self) -> str:
@@ -376,7 +369,7 @@ class CsvStore:
             raise StoreError(f"{self._rules}: line {line}: expected UTF-8") from None
 
     def put_rules(self, text: str, version: str) -> None:
-        with self._lock(self._rules):
+        with self._files.lock(self._rules):
             found = rules_version(self.rules_text())
             if found != version:
                 raise rules_conflict(found, version)
@@ -384,12 +377,13 @@ class CsvStore:
                 file.write(text)
 
     def source(self, name: str) -> str:
-        return str(self._path(name))
+        attached = self.attached(name)
+        return attached.file if attached else str(self._files.path(name))
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        with self._lock(self._existing(name)):
-            self._recover()
+        with self._files.lock(self._existing(name)):
+            self._files.recover()
             self._existing(name)  # it may have been removed while this waited
             yield
 
@@ -397,37 +391,19 @@ class CsvStore:
     def _changing(self, name: str) -> Iterator[None]:
         """The same for whoever changes the list: not without a log that it can be recorded in."""
         with self.locked(name):
-            self._log.recover()
+            self._files.log.recover()
+            if attached := self.attached(name):
+                raise BadValueError(
+                    f"list {quoted(name)}: it is attached to {escaped(attached.file)}, which is"
+                    " only read; put the number in another list"
+                )
             yield
 
-    def _recover(self) -> None:
-        """Make what was recorded. A log that is not whole does not keep lists from being read."""
-        try:
-            self._log.recover()
-            self._log_problem = ""
-        except StoreError as error:
-            self._log_problem = str(error)
-
-    def _lock(self, path: Path) -> contextlib.AbstractContextManager[None]:
-        with system_errors(path.parent):
-            path.parent.mkdir(exist_ok=True)
-        return locked(_lock_path(path), f"{path.parent.name}/{path.name}")
-
-    def _path(self, name: str) -> Path:
-        return self._lists / f"{check_list_name(name)}.csv"
-
     def _existing(self, name: str) -> Path:
-        path = self._path(name)
+        path = self._files.path(name)
         with system_errors(path):
-            if name != DEFAULT_LIST and not path.exists():
+            there = path.exists() or self._files.attached_path(name).exists()
+            if name != DEFAULT_LIST and not there:
                 names = ", ".join(self.list_names())
                 raise UnknownListError(f"list {quoted(name)}: expected one of {names}")
         return path
-
-
-def _of(number: str, entries: Iterable[Entry]) -> Iterator[Entry]:
-    return (entry for entry in entries if entry.number == number)
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")

@@ -183,18 +183,6 @@ cdef inline uint64_t key_of_row(Text line) noexcept nogil:
     return entry_key(line.start, line.size if end == NULL else end - line.start)
 
 
-def numbers(RowFile rows not None, int64_t start):
-    """(offset, key) of each row from `start` to the end of a file of rows; key 0: no entry."""
-    cdef Py_ssize_t taken
-    cdef Text line
-    while True:
-        line = rows._line(start, &taken)
-        if line.size == 0 and taken == 0:
-            return
-        yield start, key_of_row(line)
-        start += taken
-
-
 cdef inline bint same(Text a, Text b) noexcept nogil:
     return a.size == b.size and memcmp(a.start, b.start, a.size) == 0
 
@@ -396,6 +384,83 @@ cdef class EditTable:
         self._table.place(key)[0] = LISTED | GONE
         self._before.append(before)
         self.removed += 1
+
+    def drop_same(self, RowFile rows not None, KeyTable left not None) -> list[int]:
+        """Take out every number that has the very row that a batch gave it.
+
+        rows: what the batch gave. left: gets the keys of numbers that have no row any more.
+        Gives where the other rows are: what those numbers have is other text.
+        """
+        cdef Py_ssize_t taken, current_taken
+        cdef int64_t start = 0
+        cdef uint64_t key
+        cdef uint64_t *value
+        cdef Text line, current
+        cdef list others = []
+        while True:
+            line = rows._line(start, &taken)
+            if taken == 0:
+                return others
+            key = key_of_row(line)
+            value = self._table.find(key)
+            if key == 0:
+                pass  # the header
+            elif value == NULL or value[0] & TAG == GONE:
+                left.place(key)
+            else:
+                current = self._file_of(value[0])._line(value[0] & OFFSET, &current_taken)
+                if same(line, current):
+                    value[0] = LISTED | GONE
+                    self._append_row(self._before, line, b"\n")
+                    self.removed += 1
+                else:
+                    others.append(start)
+            start += taken
+
+    def put_back(self, RowFile rows not None, KeyTable left not None, bytes line_end not None):
+        """Give every number its row of `rows`, but those in `left` and those that have a row now.
+
+        The latter are put into `left`. Gives how many numbers got their row.
+        """
+        cdef Py_ssize_t taken
+        cdef int64_t start = 0
+        cdef int64_t count = 0
+        cdef uint64_t key
+        cdef uint64_t *value
+        cdef Text line
+        while True:
+            line = rows._line(start, &taken)
+            if taken == 0:
+                return count
+            start += taken
+            key = key_of_row(line)
+            if key == 0 or left.find(key) != NULL:
+                continue
+            value = self._table.place(key)
+            if value[0] == 0:
+                value[0] = SEEN | IN_ADDITIONS | <uint64_t> self._append_row(
+                    self._additions, line, line_end
+                )
+                self.added += 1
+            elif value[0] & TAG == GONE:
+                value[0] = LISTED | SEEN | IN_CHANGES | <uint64_t> self._append_row(
+                    self._changes, line, line_end
+                )
+                self.removed -= 1
+                self.updated += 1
+            else:
+                left.place(key)
+                continue
+            count += 1
+
+    cdef int64_t _append_row(self, RowFile out, Text line, bytes line_end) except -1:
+        cdef char text[MAX_ROW]
+        cdef Py_ssize_t end = PyBytes_GET_SIZE(line_end)
+        if line.size + end > MAX_ROW:
+            raise OSError(f"expected a row of at most {MAX_ROW} bytes, found {line.size}")
+        memcpy(text, line.start, line.size)
+        memcpy(text + line.size, PyBytes_AS_STRING(line_end), end)
+        return out._append(text, line.size + end)
 
     def copy(self, bytes buffer not None, Py_ssize_t at, int64_t base, RowFile out not None,
              bint replace):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from loader.attached_list import Attached
 from loader.change_log import Record, read_records
 from loader.store import Entry, Store, covers
 
@@ -54,10 +55,18 @@ def unlogged(
     left = {(event.record.change.list, event.entry): event.after for event in logged}
     found: dict[tuple[str, str], Entry] = {}
     for name, entry in store.find(number, region):
-        found.setdefault((name, entry.number), entry)
+        if not store.attached(name):
+            found.setdefault((name, entry.number), entry)
     for key in sorted(left.keys() | found.keys()):
         if left.get(key) != found.get(key):
             yield Unlogged(key[0], left.get(key), found.get(key))
+
+
+def in_registries(store: Store, number: str, region: str | None) -> Iterator[tuple[str, Attached]]:
+    """The attached lists that have the number. Their log has the files, not each number."""
+    for name, _ in store.find(number, region):
+        if attached := store.attached(name):
+            yield name, attached
 
 
 def _by_number(entries: Iterable[Entry]) -> Mapping[str, Entry]:

@@ -3,13 +3,16 @@
 16 bytes a slot and at most 80 slots in a hundred taken, so 20 to 40 bytes an entry.
 """
 
-from libc.stdint cimport uint64_t
-from libc.stdlib cimport calloc, free
+from array import array
 
-from lookup_core.packing cimport DIALLED, pack_chars, prefix_chars
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, qsort
+
+from lookup_core.packing cimport DIALLED, pack_chars, prefix_chars, unpack_key
 
 cdef enum:
     FIRST_BITS = 10
+    LARGE = 1 << 24
 
 # The bit of prefix entries; packed numbers are below it or have bit 63.
 cdef extern from *:
@@ -29,6 +32,39 @@ cdef uint64_t entry_key(const char *text, Py_ssize_t length) noexcept nogil:
         if key:
             key |= PREFIX_ENTRY
     return key
+
+
+def count_distinct(keys) -> int:
+    """How many different keys a contiguous buffer of uint64 has."""
+    cdef const uint64_t[::1] given = keys
+    cdef uint64_t[::1] ordered
+    cdef Py_ssize_t size = given.shape[0]
+    cdef Py_ssize_t count = size > 0
+    cdef Py_ssize_t i
+    cdef KeyTable table
+    for i in range(1, size):
+        if given[i] < given[i - 1]:
+            break
+        count += given[i] != given[i - 1]
+    else:
+        return count
+    if size < LARGE:
+        table = KeyTable()
+        table.add_all(given)
+        return len(table)
+    # In half the memory of a table.
+    ordered = array("Q", keys)
+    qsort(&ordered[0], size, sizeof(uint64_t), ascending)
+    count = 1
+    for i in range(1, size):
+        count += ordered[i] != ordered[i - 1]
+    return count
+
+
+cdef int ascending(const void *a, const void *b) noexcept nogil:
+    cdef uint64_t left = (<const uint64_t *> a)[0]
+    cdef uint64_t right = (<const uint64_t *> b)[0]
+    return (left > right) - (left < right)
 
 
 cdef class KeyTable:
@@ -62,6 +98,20 @@ cdef class KeyTable:
     def has(self, uint64_t key) -> bool:
         """Whether this very key is here."""
         return self.find(key) != NULL
+
+    def numbers(self, int limit) -> list[str]:
+        """At most so many of the entries, as canonical text, in no order."""
+        cdef list found = []
+        cdef uint64_t i, key
+        for i in range(self.mask + 1):
+            key = self.slots[i].key
+            if len(found) == limit:
+                break
+            if key & PREFIX_ENTRY and not key & DIALLED:
+                found.append(f"+{key & ~PREFIX_ENTRY}*")
+            elif key:
+                found.append(unpack_key(key))
+        return found
 
     def covers(self, uint64_t key) -> bool:
         """Whether the entry with this key is here, or is under a prefix that is."""

@@ -15,6 +15,7 @@ class ListKeys:
 
     keys: array("Q") of packed numbers, in order, repeated ones too. expired: rows left out because
     their time is over. next_expiry: when the first of the others ends. named_rejects: the first.
+    as_of: of an attached list, the day whose numbers it has. stale_after: it may not be used then.
     """
 
     now: datetime.datetime
@@ -24,6 +25,8 @@ class ListKeys:
     named_rejects: list[Reject] = field(default_factory=list)
     expired: int = 0
     next_expiry: datetime.datetime | None = None
+    as_of: datetime.date | None = None
+    stale_after: datetime.datetime | None = None
 
     def take(self, what: Entry | Reject) -> None:
         """One row more."""

@@ -1,7 +1,8 @@
 """The fast path of reading rows: those that csv_rows.py would read in one way only.
 
-A plain row is one line of printable ASCII without quotes, whose number plain_numbers reads, whose
-date is an ISO day (or one of `days`) and whose expiry is blank or as the CSV store writes it.
+A plain row is one line of printable ASCII and European letters without quotes, whose number
+plain_numbers reads, whose date is an ISO day (or one of `days`) and whose expiry is blank or as the
+CSV store writes it.
 Whatever else is left to csv_rows.py; a test compares the two over rows of every kind.
 """
 
@@ -38,6 +39,16 @@ cdef inline Text stripped(Text cell) noexcept nogil:
     while cell.size and cell.start[cell.size - 1] == c' ':
         cell.size -= 1
     return cell
+
+
+cdef inline bint is_letter(uint8_t first, uint8_t second) noexcept nogil:
+    """Whether two bytes are a character from U+00A1 to U+07FF: no space and no control character.
+
+    So are the letters of European languages; what has more bytes is left to Python.
+    """
+    return (0xc3 <= first <= 0xdf and 0x80 <= second <= 0xbf) or (
+        first == 0xc2 and 0xa1 <= second <= 0xbf
+    )
 
 
 cdef inline int number_at(const char *text, int count) noexcept nogil:
@@ -136,18 +147,23 @@ cdef class PlainReader:
         cdef Text wanted[4]
         cdef int count = 0
         cdef Py_ssize_t start = 0
-        cdef Py_ssize_t i
-        cdef char character
-        for i in range(size):
+        cdef Py_ssize_t i = -1
+        cdef uint8_t character
+        while i + 1 < size:
+            i += 1
             character = line[i]
-            if character == self._delimiter:
+            if character == <uint8_t> self._delimiter:
                 if count + 1 >= self.width:
                     return False
                 cells[count].start = line + start
                 cells[count].size = i - start
                 count += 1
                 start = i + 1
-            elif self._special[<uint8_t> character]:
+            elif character >= 0x80:
+                i += 1
+                if i == size or not is_letter(character, line[i]):
+                    return False
+            elif self._special[character]:
                 return False
         cells[count].start = line + start
         cells[count].size = size - start

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from loader.key_table import KeyTable
+from loader.key_table import count_distinct
 from loader.store import Reject, Store, StoreError, escaped, is_prefix
 from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError
 
@@ -60,14 +60,16 @@ def publish_list(
     # Under the lock, so that of two publishers the one that read last publishes last.
     with store.locked(name):
         found = store.keys(name, region, now)
-        distinct = KeyTable()
-        distinct.add_all(found.keys)
-        entries = len(distinct) + len(found.prefixes)
+        entries = count_distinct(found.keys) + len(found.prefixes)
         generation = catalog.publish(
             name,
             found.keys,
             sorted(found.prefixes),
-            list_info(entries, found.rejects, found.next_expiry, now),
+            {
+                **list_info(entries, found.rejects, found.next_expiry, now),
+                "as_of": found.as_of.isoformat() if found.as_of else None,
+                "stale_after": found.stale_after.isoformat() if found.stale_after else None,
+            },
         )
     return ListReport(
         name,

@@ -9,16 +9,13 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Literal
 
-from loader.change_log import BATCH_ID, Batch, BatchFile, BrokenLogError
+from loader.change_log import BATCH_ID, PARTS, Batch, BatchFile, BrokenLogError, Part
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient
 from loader.redis_records import FIELD_BYTES, BadRecordError, entry_of
 from loader.store import Entry, Reject, quoted
 
-Part = Literal["before", "after"]
-PARTS: tuple[Part, Part] = ("before", "after")
 _LENGTH_BYTES = 2
 ROWS_AT_ONCE = 5000
 

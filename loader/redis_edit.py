@@ -10,19 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from loader.change_log import Batch, BatchDetails, BatchFile, new_batch_id, this_process
+from loader.change_log import PARTS, Batch, BatchDetails, BatchFile, new_batch_id, this_process
 from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
 from loader.key_table import KeyTable
 from loader.merging import checked, merged
 from loader.plain_rows import PlainReader
-from loader.redis_batches import PARTS, BatchPart
+from loader.redis_batches import BatchPart, RedisBatches
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, Recorded
 from loader.redis_client import RedisClient
 from loader.redis_log import RedisLog
 from loader.redis_records import FIELD_BYTES, entry_of, field_of, value_of
 from loader.redis_staging import ListLock, Staging, sweep
 from loader.store import AddOutcome, Entry
+from loader.undo import take_back
 
 # Numbers that one step sets: 0.05 s in which Redis does nothing else, and 80 KB in the stream.
 STEP = 5_000
@@ -108,6 +109,10 @@ class RedisEdit:
         self._removed += 1
         self._set({field: None})
         self._dropped.add(field)
+
+    def take_back(self, batch: Batch, left: KeyTable) -> int:
+        rows = RedisBatches(self._client, self._buckets)
+        return take_back(self, rows.rows(batch, "after"), rows.rows(batch, "before"), left)
 
     def commit(self, details: BatchDetails) -> Batch | None:
         prepared = self._prepare()

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loader.change_log import Batch, BatchDetails, Change, Origin, this_process
+from loader.attached_list import Attached
+from loader.change_log import Batch, BatchDetails, Change, Origin, Part, this_process
 from loader.list_keys import ListKeys, list_keys
 from loader.new_rules import NEW_RULES
 from loader.node_directory import NodeDirectory
-from loader.redis_batches import Part, RedisBatches
+from loader.redis_batches import RedisBatches
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient, StoreUnreachableError
 from loader.redis_edit import RedisEdit
@@ -279,6 +280,30 @@ class RedisStore:
         finally:
             edit.close()
         self._confirm(edit.is_made)
+
+    def attached(self, name: str) -> Attached | None:
+        self.list(name).head()
+        return None
+
+    def attach(self, name: str, attached: Attached, origin: Origin | None = None) -> None:  # noqa: ARG002
+        raise self._no_registries(name)
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,  # noqa: ARG002
+        since: datetime.date,  # noqa: ARG002
+        as_of: datetime.date,  # noqa: ARG002
+        region: str | None,  # noqa: ARG002
+        origin: Origin | None = None,  # noqa: ARG002
+    ) -> Batch:
+        raise self._no_registries(name)
+
+    def _no_registries(self, name: str) -> BadValueError:
+        return BadValueError(
+            f"list {quoted(name)}: expected a store in a directory, found {self.url}: a registry's"
+            " file is one of this machine, and other nodes do not have it"
+        )
 
     # The change log
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:  # these import this module
+    from loader.attached_list import Attached
     from loader.change_log import Batch, BatchDetails, Origin
     from loader.csv_rows import Lines
     from loader.key_table import KeyTable
@@ -115,6 +116,13 @@ class Edit(Protocol):
     def drop(self, old: Entry) -> None:
         """Take the number out that current() says has this entry."""
 
+    def take_back(self, batch: "Batch", left: "KeyTable") -> int:
+        """Give the numbers of a batch of this list what they had before it, if they have what it
+        gave them; how many got a row back. Those that were changed since go into `left`.
+
+        undo.take_back does it by the methods above.
+        """
+
     def prepare(self) -> object:
         """All of commit() but the change itself."""
 
@@ -192,6 +200,30 @@ class Store(Protocol):
         """Many changes of one list in one step, which Edit.commit makes; without it, none.
 
         replace: commit takes out every number that was not put. The list is locked meanwhile.
+        """
+
+    def attached(self, name: str) -> "Attached | None":
+        """How the list is attached to a registry's file; None: it has rows of its own."""
+
+    def attach(self, name: str, attached: "Attached", origin: "Origin | None" = None) -> None:
+        """Make a new list, or one that is attached, the numbers of a registry's file.
+
+        Raises BadValueError for a list with rows of its own.
+        """
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,
+        since: datetime.date,
+        as_of: datetime.date,
+        region: str | None,
+        origin: "Origin | None" = None,
+    ) -> "Batch":
+        """Apply a registry's change file to an attached list, which keeps a copy of it.
+
+        since: the day whose numbers it changes; as_of: the day whose numbers they are then.
+        Raises BadValueError when it does not follow what the list has.
         """
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:

@@ -1,18 +1,19 @@
 """Taking a batch back: every number gets what it had before, unless it was changed since."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from loader.change_log import Batch, BatchDetails, Origin, Record, read_records
 from loader.edit_table import entry_key_of
 from loader.key_table import KeyTable
-from loader.store import NAMED_REJECTS, BadValueError, Entry, Store, quoted
+from loader.store import NAMED_REJECTS, BadValueError, Edit, Entry, Reject, Store, quoted
 
 
 @dataclass
 class UndoReport:
     """What became of the batch's numbers.
 
-    left: how many were changed since, and stay as they are; named_left: the first of them.
+    left: how many were changed since, and stay as they are; named_left: some of them.
     batch: the undo itself, which can be undone; None when nothing was taken back.
     """
 
@@ -38,31 +39,42 @@ def undo(
     if record.change.what == "remove list":
         store.create_list(name, origin)
     with store.edit(name, region) as edit:
-        # Changed since by somebody else, or by hand.
         left = KeyTable()
-        for after in store.batch_rows(batch, "after"):
-            if not isinstance(after, Entry):
-                continue
-            if edit.current(after.number) == after:
-                edit.drop(after)
-                continue
-            left.add(entry_key_of(after.number))
-            report.left += 1
-            if len(report.named_left) < NAMED_REJECTS:
-                report.named_left.append(after.number)
-        for before in store.batch_rows(batch, "before"):
-            if not isinstance(before, Entry) or left.has(entry_key_of(before.number)):
-                continue
-            if edit.current(before.number) is None:
-                edit.write(before, None)
-                report.restored += 1
-            else:  # the batch had removed it, and somebody has added it again
-                report.left += 1
-                if len(report.named_left) < NAMED_REJECTS:
-                    report.named_left.append(before.number)
+        if batch.after is None and record.change.what == "remove list":
+            report.restored = take_back(edit, (), store.batch_rows(batch, "before"), left)
+        else:
+            report.restored = edit.take_back(batch, left)
         report.removed = edit.removed
+        report.left = len(left)
+        report.named_left = sorted(left.numbers(NAMED_REJECTS))
         report.batch = edit.commit(BatchDetails("undo", origin, undoes=identity))
     return report
+
+
+def take_back(
+    edit: Edit, after: Iterable[Entry | Reject], before: Iterable[Entry | Reject], left: KeyTable
+) -> int:
+    """What Edit.take_back does, by the other methods of an Edit.
+
+    after, before: the rows of the batch.
+    """
+    restored = 0
+    for given in after:
+        if isinstance(given, Reject):
+            continue
+        if edit.current(given.number) == given:
+            edit.drop(given)
+        else:
+            left.add(entry_key_of(given.number))
+    for had in before:
+        if isinstance(had, Reject) or left.has(entry_key_of(had.number)):
+            continue
+        if edit.current(had.number) is None:
+            edit.write(had, None)
+            restored += 1
+        else:
+            left.add(entry_key_of(had.number))
+    return restored
 
 
 def _find(store: Store, identity: str) -> tuple[Record, Batch]:

@@ -7,13 +7,8 @@ log says, and that is all of the change or nothing.
 from __future__ import annotations
 
 import datetime
-import os
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -23,11 +18,11 @@ from loader.csv_layout import Wanted, read_layout
 from loader.csv_store import CsvStore
 from loader.store import Entry
 from loader.undo import undo
+from tests.support.killing import killed_before
 from tests.support.logged_lists import by_the_log, in_the_lists
 
 DAY = datetime.date(2026, 1, 2)
 ADDED = Entry("+48600100300", DAY, "new")
-CALLS = {"write", "fsync", "replace", "rename", "unlink", "remove", "truncate", "ftruncate"}
 
 
 def _import(store: CsvStore, replace: bool = False) -> ImportReport:
@@ -70,28 +65,6 @@ def _new_store(directory: Path, change: str) -> CsvStore:
     return store
 
 
-def _killed_before(call: int, work: Callable[[], object]) -> bool:
-    """Whether `work`, in a process of its own, was killed before its n-th call of CALLS."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def watch(_: FrameType, event: str, function: Any) -> None:
-            nonlocal seen
-            if event == "c_call" and function.__name__ in CALLS:
-                seen += 1
-                if seen == call:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.setprofile(watch)
-        work()
-        sys.setprofile(None)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
-
-
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_and_its_record_are_one_step(tmp_path: Path, change: str) -> None:
     (tmp_path / "made").mkdir()
@@ -109,7 +82,7 @@ def test_a_change_and_its_record_are_one_step(tmp_path: Path, change: str) -> No
         directory = tmp_path / str(call)
         directory.mkdir()
         store = _new_store(directory, change)
-        if not _killed_before(call, lambda store=store: CHANGES[change](store)):  # type: ignore[misc]
+        if not killed_before(call, lambda store=store: CHANGES[change](store)):  # type: ignore[misc]
             break
         store = CsvStore(store.directory)
         found = in_the_lists(store)

@@ -7,6 +7,8 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loader.csv_store import CsvStore
@@ -29,35 +31,57 @@ def command(store: CsvStore, file: Path) -> list[str]:
     return [sys.executable, "-m", "callsieve", "import", "Default", str(file), "--store", store.url]
 
 
-def test_ctrl_c_leaves_the_list_as_it_was(tmp_path: Path) -> None:
-    store = CsvStore(tmp_path / "store", create=True)
-    store.add("Default", Entry("+48600100200"), "PL")
-    before = in_the_lists(store)
-    file = slow_file(tmp_path)
+@contextmanager
+def importing(store: CsvStore, file: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """An import that has said on its terminal how far it is; and the terminal."""
     terminal, end = pty.openpty()
-    with subprocess.Popen(command(store, file), stdout=subprocess.PIPE, stderr=end) as importing:
+    with subprocess.Popen(command(store, file), stdout=subprocess.PIPE, stderr=end) as process:
         os.close(end)
         told = b""
         while told.count(b"MB/s") < 2:
             told += os.read(terminal, 4096)
         assert b"%" in told
         assert b"numbers.csv" in told
-        importing.send_signal(signal.SIGINT)
-        rest = b""
-        while True:
-            try:
-                piece = os.read(terminal, 4096)
-            except OSError:  # the other end is closed: the process has ended
-                break
-            rest += piece
-        importing.wait(timeout=60)
+        yield process, terminal
+        process.wait(timeout=60)
     os.close(terminal)
-    assert importing.returncode == 130
+
+
+def test_ctrl_c_leaves_the_list_as_it_was(tmp_path: Path) -> None:
+    store = CsvStore(tmp_path / "store", create=True)
+    store.add("Default", Entry("+48600100200"), "PL")
+    before = in_the_lists(store)
+    with importing(store, slow_file(tmp_path)) as (process, terminal):
+        process.send_signal(signal.SIGINT)
+        rest = b""
+        with suppress(OSError):  # the other end is closed: the process has ended
+            while True:
+                rest += os.read(terminal, 4096)
+    assert process.returncode == 130
     assert b"error: interrupted: nothing was changed" in rest
     assert in_the_lists(store) == before == by_the_log(store)
+    assert [path.name for path in tmp_path.iterdir() if "rejects" in path.name] == []
+    nothing_is_left(store)
+
+
+def test_a_killed_import_changes_nothing_and_the_next_one_does(tmp_path: Path) -> None:
+    store = CsvStore(tmp_path / "store", create=True)
+    store.add("Default", Entry("+48600100200"), "PL")
+    before = in_the_lists(store)
+    file = slow_file(tmp_path)
+    with importing(store, file) as (process, _):
+        process.kill()
+    store = CsvStore(store.directory)
+    assert in_the_lists(store) == before == by_the_log(store)
+    file.write_text("+48600100201\n")
+    subprocess.run(command(store, file), capture_output=True, check=True, timeout=60)
+    assert set(in_the_lists(store)["Default"]) == {"+48600100200", "+48600100201"}
+    nothing_is_left(store)
+
+
+def nothing_is_left(store: CsvStore) -> None:
     left = [path.name for path in (store.directory / "lists").iterdir()]
     assert sorted(left) == [".Default.csv.lock", "Default.csv"]
-    assert [path.name for path in tmp_path.iterdir() if "rejects" in path.name] == []
 
 
 def test_a_pipe_gets_no_progress(tmp_path: Path) -> None:
@@ -67,26 +91,3 @@ def test_a_pipe_gets_no_progress(tmp_path: Path) -> None:
     done = subprocess.run(command(store, file), capture_output=True, check=True, timeout=60)
     assert done.stderr == b""
     assert len(done.stdout.splitlines()) == 3
-
-
-def test_a_killed_import_changes_nothing_and_the_next_one_does(tmp_path: Path) -> None:
-    store = CsvStore(tmp_path / "store", create=True)
-    store.add("Default", Entry("+48600100200"), "PL")
-    before = in_the_lists(store)
-    file = slow_file(tmp_path)
-    terminal, end = pty.openpty()
-    with subprocess.Popen(command(store, file), stdout=subprocess.PIPE, stderr=end) as importing:
-        os.close(end)
-        told = b""
-        while b"MB/s" not in told:
-            told += os.read(terminal, 4096)
-        importing.kill()
-        importing.wait(timeout=60)
-    os.close(terminal)
-    store = CsvStore(store.directory)
-    assert in_the_lists(store) == before == by_the_log(store)
-    file.write_text("+48600100201\n")
-    subprocess.run(command(store, file), capture_output=True, check=True, timeout=60)
-    assert set(in_the_lists(store)["Default"]) == {"+48600100200", "+48600100201"}
-    left = [path.name for path in (store.directory / "lists").iterdir()]
-    assert sorted(left) == [".Default.csv.lock", "Default.csv"]

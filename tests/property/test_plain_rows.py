@@ -19,16 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader import csv_edit, csv_layout, csv_list
+from loader.change_log import Batch
 from loader.csv_import import ImportOptions, ImportReport, import_file
 from loader.csv_layout import Wanted, read_layout
 from loader.csv_source import ImportFileError
 from loader.csv_store import CsvStore
 from loader.dangerous_entries import Guard
+from loader.key_table import KeyTable
 from loader.list_keys import list_keys
 from loader.number_rules import in_region
 from loader.plain_rows import PlainReader
 from loader.store import Entry, StoreError
-from loader.undo import undo
+from loader.undo import take_back, undo
 from tests.support.logged_lists import by_the_log, in_the_lists
 from tests.support.number_spellings import spellings
 
@@ -147,8 +149,14 @@ def no_plain_rows() -> Iterator[None]:
         patch.object(csv_list, "plain_reader", never),
         patch.object(csv_edit, "plain_reader", never),
         patch.object(csv_layout.Layout, "plain_reader", lambda _, region: never(region)),
+        patch.object(csv_edit.CsvEdit, "take_back", take_back_in_python),
     ):
         yield
+
+
+def take_back_in_python(edit: csv_edit.CsvEdit, batch: Batch, left: KeyTable) -> int:
+    rows = edit._batches.rows
+    return take_back(edit, rows(batch, "after"), rows(batch, "before"), left)
 
 
 @contextmanager

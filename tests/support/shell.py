@@ -7,7 +7,16 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from callsieve.cli import main
+from loader.csv_store import CsvStore
 from lookup_core import Catalog, PublishedList
+
+
+def polish_shell(directory: Path) -> Shell:
+    """On a new store in that directory, with `default_region = "PL"`."""
+    shell = Shell(directory / "store")
+    CsvStore(shell.directory, create=True)
+    shell.write("callsieve.toml", 'default_region = "PL"\n')
+    return shell
 
 
 class Shell:

@@ -15,7 +15,7 @@ from loader.change_log import BrokenLogError, read_records
 from loader.csv_store import CsvStore
 from loader.store import Entry, StoreError
 from tests.support.logged_lists import by_the_log, in_the_lists
-from tests.support.shell import Shell
+from tests.support.shell import Shell, polish_shell
 
 ME = f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
 DAY = datetime.date(2026, 1, 2)
@@ -23,10 +23,8 @@ DAY = datetime.date(2026, 1, 2)
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    store = CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    store.add("Default", Entry("+48600100200", DAY, "first"), "PL")
+    shell = polish_shell(tmp_path)
+    CsvStore(shell.directory).add("Default", Entry("+48600100200", DAY, "first"), "PL")
     return shell
 
 
@@ -202,9 +200,9 @@ def test_undo_leaves_what_others_changed_since(shell: Shell) -> None:
     output = shell.run("undo", batch, code=3).output
     assert output.splitlines()[:4] == [
         "Default: 1 removed, 0 put back, 3 changed since and left (generation 5, 1 entry)",
+        "  left: +48600100200",
         "  left: +48600100201",
         "  left: +48600100202",
-        "  left: +48600100200",
     ]
     assert set(in_the_lists(CsvStore(shell.directory))["Default"]) == {"+48600100201"}
     output = shell.run("undo", batch, code=3).output

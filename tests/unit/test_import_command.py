@@ -12,15 +12,12 @@ import pytest
 from loader.csv_store import CsvStore
 from loader.store import Entry
 from tests.support.logged_lists import in_the_lists
-from tests.support.shell import Shell
+from tests.support.shell import Shell, polish_shell
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    return shell
+    return polish_shell(tmp_path)
 
 
 @pytest.fixture

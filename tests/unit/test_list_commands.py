@@ -12,7 +12,7 @@ from callsieve import import_command, list_commands, log_commands
 from callsieve.wiring import check_rules
 from loader.csv_store import CsvStore
 from lookup_core import Catalog
-from tests.support.shell import Shell
+from tests.support.shell import Shell, polish_shell
 
 COMMANDS = (*list_commands.COMMANDS, *import_command.COMMANDS, *log_commands.COMMANDS)
 TODAY = datetime.date.today().isoformat()
@@ -20,10 +20,7 @@ TODAY = datetime.date.today().isoformat()
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    return shell
+    return polish_shell(tmp_path)
 
 
 def test_an_added_number_is_published_at_once(shell: Shell) -> None:
