@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from bench.process_memory import anonymous_bytes, peak_bytes
 from phonenumbers import PhoneNumberFormat
 
+from bench.process_memory import anonymous_bytes, peak_bytes
 from loader.csv_import import ImportReport, import_file
 from loader.csv_layout import Wanted, read_layout
 from loader.csv_store import CsvStore

@@ -10,10 +10,10 @@ from statistics import median
 from typing import Any
 
 import click
-from bench.progress import say
-from bench.table import HEADING, Row, Target
 
 from bench import imports, own_process
+from bench.progress import say
+from bench.table import HEADING, Row, Target
 
 PLAIN_RATE = Target("value", ">=", 1)
 MIXED_RATE = Target("value", ">=", 0.3)

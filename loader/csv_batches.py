@@ -15,7 +15,6 @@ from loader.csv_list import ListFile, rows_of, sync_directory, system_errors
 from loader.store import Entry, Reject, quoted
 
 
-
 class CsvBatches:
     """The batches of a store, in one directory."""
 

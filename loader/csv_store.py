@@ -32,7 +32,6 @@ from loader.attached_list import (
     with_change,
 )
 from loader.change_log import Batch, BatchDetails, BatchFile, Change, Origin, Part, new_batch_id
-from loader.csv_batches import CsvBatches
 from loader.csv_edit import CsvEdit, Prepared
 from loader.csv_files import CsvFiles, of_number
 from loader.csv_list import (
