@@ -63,11 +63,13 @@ class RedisEdit:
         self._replace = replace
         self._lock = ListLock(client, buckets, name, head)
         self._renewed = time.monotonic()
+        self._was_empty = self._head().entries == 0
         self._counts = dict.fromkeys(AddOutcome, 0)
         self._removed = 0
         self._dropped: set[bytes] = set()  # with replace: the list has them, and they were not put
         self._waiting: list[Entry] = []  # put, and not weighed yet
         self._pending: Values = {}  # weighed, and not made yet
+        self._before: dict[bytes, bytes | None] = {}  # what those have so far, if known
         self._changes: dict[bytes, Change] = {}  # made here, while there is no copy
         self._touched = array("Q")  # made in the copy: fields, repeated ones too
         self._staging: Staging | None = None
@@ -178,6 +180,8 @@ class RedisEdit:
                 continue
             self._counts[AddOutcome.ADDED if old is None else AddOutcome.UPDATED] += 1
             new[field] = value_of(wanted)
+        if self._staging and not self._replace:
+            self._before |= {f: known.get(f) for f in new if f not in self._pending}
         self._set(new)
 
     def _set(self, values: Values) -> None:
@@ -204,9 +208,10 @@ class RedisEdit:
             self._changes = {}
         if self._staging is None:
             self._staging = Staging(self._client, self._buckets, self._lock, empty=self._replace)
+        before, self._before = self._before, {}
         fields = iter(values)
         while some := list(islice(fields, STEP)):
-            there = self._staging.read(some)
+            there = before | self._staging.read([field for field in some if field not in before])
             self._staging.change({field: Change(there.get(field), values[field]) for field in some})
             self._touched.extend(int.from_bytes(field, "big") for field in some)
 
@@ -225,7 +230,7 @@ class RedisEdit:
 
     def _listed(self, fields: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values that the list has."""
-        if not fields:
+        if not fields or self._was_empty:
             return {}
         while True:
             try:

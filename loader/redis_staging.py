@@ -73,6 +73,8 @@ class Staging:
         self._client.call("HSET", self._buckets.key("garbage"), what, self._lock.list_id)
 
     def read(self, fields: Sequence[bytes]) -> dict[bytes, bytes]:
+        if not fields:
+            return {}
         return self._buckets.read("", self._head(), fields)
 
     def change(self, changes: Mapping[bytes, Change]) -> None:
