@@ -31,6 +31,7 @@
 #define CS_MAX_SLOT_BITS 62
 #define CS_STRUCTURE_HEAD_BYTES 16
 #define CS_ROW_BYTES 48
+#define CS_LEVELS 3 /* tables of an interval, and so the most lines that a lookup reads */
 #define CS_BATCH 32 /* lines that are on their way from memory at once */
 
 __extension__ typedef unsigned __int128 cs_u128;
@@ -391,14 +392,15 @@ static inline int cs_check_rows(
 ) {
     const uint64_t max_key = (UINT64_C(1) << CS_KEY_BITS) - 1;
     uint64_t numbers = 0, free_from = 0;
-    int after_rest = 0;
+    int after_rest = 0, level = CS_LEVELS; /* of the table before; none can be behind the last */
     for (uint32_t i = 0; i < set->table_count; i++) {
         cs_row row;
         memcpy(&row, rows + (size_t)i * CS_ROW_BYTES, sizeof row);
         const uint64_t least_role = after_rest ? CS_OVERFLOW : CS_SEGMENT;
         const uint64_t most_role = after_rest ? CS_OVERFLOW : CS_REST;
         if (cs_wrong(problem, "role", i, least_role, most_role, row.role) ||
-            (i == 0 && row.role == CS_OVERFLOW && cs_wrong(problem, "role", i, 0, 0, row.role)) ||
+            (level == CS_LEVELS && row.role == CS_OVERFLOW &&
+             cs_wrong(problem, "role", i, CS_SEGMENT, CS_SEGMENT, row.role)) ||
             cs_wrong(problem, "first", i, row.role == CS_SEGMENT ? free_from : 0, max_key,
                      row.first) ||
             cs_wrong(problem, "last", i, row.first, max_key, row.last) ||
@@ -416,6 +418,7 @@ static inline int cs_check_rows(
             return 1;
         set->tables[i] = cs_make_table(&row, lines);
         set->slot_starts[i + 1] = set->slot_starts[i] + row.line_count * slots;
+        level = row.role == CS_OVERFLOW ? level + 1 : 1;
         if (row.role == CS_OVERFLOW) {
             set->tables[i - 1].has_overflow = 1;
         } else if (row.role == CS_REST) {

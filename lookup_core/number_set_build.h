@@ -12,9 +12,9 @@
 #define CS_FILL_LAST 0.25
 #define CS_CACHE_NUMBERS (UINT64_C(6) << 20)
 
-#define CS_MIN_SEGMENT 256   /* fewer numbers of an interval go to the rest table */
-#define CS_LAST_LEVEL 2      /* a segment's third table has room for all: three lines a lookup at most */
-#define CS_MAX_OVERFLOW 0.08 /* more than this is no chance but a bad seed: another one is tried */
+#define CS_MIN_SEGMENT 256            /* fewer numbers of an interval go to the rest table */
+#define CS_LAST_LEVEL (CS_LEVELS - 1) /* a table with room for all that is left */
+#define CS_MAX_OVERFLOW 0.08          /* more than this is no chance but a bad seed: another one is tried */
 #define CS_SEEDS 16
 
 typedef struct {

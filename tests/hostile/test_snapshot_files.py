@@ -259,6 +259,18 @@ def test_rows_that_contradict_each_other(large: bytes, path: Path) -> None:
     assert lie(0, 24, "Q", line_count + 1) == f"numbers[{count - 1}].line_count"
 
 
+def test_a_lookup_reads_three_lines_at_most_in_any_file(path: Path) -> None:
+    """However the rows are chained, and though every line is full."""
+    keys = [48 * 10**9 + i for i in range(512)]
+    tables, left = [], keys
+    for level in range(4):
+        table = Table(keys[0], keys[-1], level, 1, 0, 16, SEGMENT if level == 0 else 1)
+        table, left = filled(table, left)
+        tables.append(table)
+    assert len(opened(path, snapshot_file(tables[:3]))) == 96
+    assert refused(path, snapshot_file(tables)).field == "numbers[3].role"
+
+
 @given(
     change=st.dictionaries(st.integers(0, END - 1), st.integers(0, 255), min_size=1, max_size=20),
     seal=st.sampled_from([bytes, resealed]),
