@@ -200,3 +200,37 @@ def test_a_closed_snapshot_says_so(path: Path) -> None:
     ):
         with pytest.raises(ValueError, match="closed"):
             use()
+
+
+def test_a_snapshot_that_is_closed_while_it_is_used(path: Path) -> None:
+    """The caller's own code may close it: no call goes on with what was let go."""
+
+    class ClosingRandom(random.Random):
+        def randrange(self, *_arguments: int) -> int:  # type: ignore[override]
+            snapshot.close()
+            return 0
+
+    def closing() -> Iterator[str]:
+        yield "113"
+        snapshot.close()
+
+    numbers = [f"+4860000{i:04}" for i in range(1000)]
+    snapshot = built(path, numbers, [])
+    with pytest.raises(ValueError, match="closed"):
+        snapshot.random(ClosingRandom())
+    for arguments in (
+        {"add": closing()},
+        {"remove": closing()},
+        {"add_prefixes": (f"+{number}*" for number in closing())},
+        {"remove_prefixes": (f"+{number}*" for number in closing())},
+    ):
+        snapshot = built(path, numbers, [])
+        with pytest.raises(ValueError, match="closed"):
+            Snapshot.build_delta(path.with_name("delta"), snapshot, **arguments)  # type: ignore[arg-type]
+        assert not path.with_name("delta").exists()
+    snapshot = built(path, numbers, [])
+    texts = iter(snapshot)
+    next(texts)
+    snapshot.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(texts)
