@@ -226,7 +226,7 @@ def test_a_snapshot_that_is_closed_while_it_is_used(path: Path) -> None:
     ):
         snapshot = built(path, numbers, [])
         with pytest.raises(ValueError, match="closed"):
-            Snapshot.build_delta(path.with_name("delta"), snapshot, **arguments)  # type: ignore[arg-type]
+            Snapshot.build_delta(path.with_name("delta"), snapshot, **arguments)
         assert not path.with_name("delta").exists()
     snapshot = built(path, numbers, [])
     texts = iter(snapshot)
