@@ -10,7 +10,15 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 
-.PHONY: help build run test check package clean
+# These run under the sanitizers too; the sources that they need are compiled once more for it.
+CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \
+	$(wildcard tests/property/test_catalog*.py) tests/hostile/test_snapshot_files.py \
+	tests/hostile/test_delta_files.py tests/hostile/test_chosen_numbers.py
+
+FUZZ := .build/fuzz
+FUZZ_SECONDS ?= 60
+
+.PHONY: help build run test sanitized fuzz-core check package clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,8 +41,26 @@ $(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__i
 run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)
 	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
 
-test: build ## run every test
+test: build $(STAMPS)/sanitized ## run every test, those of the lookup core also under the sanitizers
 	$(PY) -m pytest $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory sanitized
+
+sanitized: build $(STAMPS)/sanitized ## the lookup core's tests under AddressSanitizer and UBSan (gcc)
+	tools/sanitized run $(PY) -m pytest -o pythonpath=.build/sanitized -p no:cacheprovider \
+		--hypothesis-profile=sanitized $(CORE_TESTS)
+
+$(STAMPS)/sanitized: $(STAMPS)/extensions tools/sanitized $(wildcard lookup_core/*.py)
+	tools/sanitized build $(PY)
+	@touch $@
+
+fuzz-core: build ## libFuzzer over number_set.h (clang) for FUZZ_SECONDS=60; what it finds is in .build/fuzz
+	tools/debian-needs "$(PYTHON)" clang
+	$(PY) -m tests.fuzz.make_seeds $(FUZZ)/seeds
+	@mkdir -p $(FUZZ)/corpus
+	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. \
+		tests/fuzz/fuzz_number_set.c -o $(FUZZ)/fuzz
+	$(FUZZ)/fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10 -use_value_profile=1 \
+		-artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus $(FUZZ)/seeds
 
 check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff check .
@@ -46,5 +72,5 @@ package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
 clean: ## remove what build made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
+	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
 	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c
