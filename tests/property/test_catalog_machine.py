@@ -218,4 +218,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
 
 TestCatalogMachine = CatalogMachine.TestCase
-TestCatalogMachine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+# Never more than the profile says; an example is twenty commits, each on the disk.
+TestCatalogMachine.settings = settings(
+    max_examples=min(40, settings().max_examples), stateful_step_count=20
+)

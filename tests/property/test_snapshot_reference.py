@@ -46,6 +46,7 @@ def same_answers(
     assert [key in snapshot for key in keys] == inside
     assert snapshot.contains_many(keys) == bytearray(inside)
     assert len(snapshot) == len(reference) == len(numbers)
+    assert snapshot.nbytes == path.stat().st_size + (delta.stat().st_size if delta else 0)
     listed = list(snapshot)
     assert len(listed) == len(numbers)
     assert set(listed) == reference.numbers() == numbers
