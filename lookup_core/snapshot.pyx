@@ -160,10 +160,7 @@ cdef void _has_many(
     const Sets *sets, const uint64_t *keys, Py_ssize_t count, uint8_t *answers
 ) noexcept nogil:
     cdef Py_ssize_t i
-    cs_set_has_many(sets.numbers, keys, count, answers)
-    if sets.changed is not NULL and sets.changed.number_count:
-        for i in range(count):
-            answers[i] ^= cs_set_has(sets.changed, keys[i])
+    cs_set_has_many(sets.numbers, sets.changed, keys, count, answers)
     if sets.lengths:
         for i in range(count):
             if not answers[i]:
