@@ -18,7 +18,7 @@ CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot
 FUZZ := .build/fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test sanitized fuzz-core check package clean
+.PHONY: help build run test sanitized fuzz-core check package bench-lookup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -54,7 +54,7 @@ $(STAMPS)/sanitized: $(STAMPS)/extensions tools/sanitized $(wildcard lookup_core
 	@touch $@
 
 fuzz-core: build ## libFuzzer over number_set.h (clang) for FUZZ_SECONDS=60; what it finds is in .build/fuzz
-	tools/debian-needs "$(PYTHON)" clang
+	tools/debian-needs "$(PYTHON)" fuzz
 	$(PY) -m tests.fuzz.make_seeds $(FUZZ)/seeds
 	@mkdir -p $(FUZZ)/corpus
 	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. \
@@ -70,6 +70,18 @@ check: build ## ruff, mypy strict, stubs against the compiled modules
 
 package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
+
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
+	tools/debian-needs "$(PYTHON)" bench
+	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.build/absl_set: bench/absl_set.cc $(STAMPS)/bench
+	@mkdir -p $(@D)
+	c++ -O3 -DNDEBUG -std=c++17 -Wall -Wextra -o $@ $< $$(pkg-config --cflags --libs absl_flat_hash_set)
+
+bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
+	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store

@@ -10,6 +10,7 @@ from callsieve.demo import demo
 from callsieve.list_commands import COMMANDS
 from callsieve.probe import probe
 from callsieve.serve import serve
+from callsieve.verify_command import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for command in (serve, probe, decide, demo, *COMMANDS):
+for command in (serve, probe, decide, demo, *COMMANDS, verify):
     main.add_command(command)

@@ -63,6 +63,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
     import structlog
     from gevent.event import Event
 
+    from callsieve.checksums import watch_checksums
     from callsieve.expiry import publish_expiries
     from callsieve.screener import Screener
     from esl_service.server import Server
@@ -95,6 +96,7 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
         gevent.signal_handler(number, told_to_stop)
     click.echo(f"listening on {host}:{port}")
     gevent.spawn(publish_expiries, catalog, url)
+    gevent.spawn(watch_checksums, catalog)
     stop.wait()
     server.stop_accepting()
     finishing = gevent.spawn(server.wait)

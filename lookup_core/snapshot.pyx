@@ -160,10 +160,7 @@ cdef void _has_many(
     const Sets *sets, const uint64_t *keys, Py_ssize_t count, uint8_t *answers
 ) noexcept nogil:
     cdef Py_ssize_t i
-    cs_set_has_many(sets.numbers, keys, count, answers)
-    if sets.changed is not NULL and sets.changed.number_count:
-        for i in range(count):
-            answers[i] ^= cs_set_has(sets.changed, keys[i])
+    cs_set_has_many(sets.numbers, sets.changed, keys, count, answers)
     if sets.lengths:
         for i in range(count):
             if not answers[i]:
@@ -245,8 +242,9 @@ cdef class Snapshot:
 
     @staticmethod
     def open(path, *, delta=None) -> Snapshot:
-        """Maps a snapshot file, and a delta over it; checks all but the lines, for which see verify().
+        """Maps a snapshot file, and a delta over it; checks all but the snapshot's lines.
 
+        Those are checked by verify(): opening takes no longer for a larger list.
         Raises CorruptSnapshotError, FormatVersionError, OSError, MemoryError.
         """
         cdef Snapshot self = Snapshot.__new__(Snapshot)
@@ -264,6 +262,7 @@ cdef class Snapshot:
             changes = _File()
             changes.open(delta)
             _expect(changes, "base_identity", base.layout.identity, changes.layout.base_identity)
+            changes.verify()
             self._count = _changed_count(base, changes)
             self._sets.changed = &changes.numbers
             self._sets.changed_prefixes = &changes.prefixes

@@ -123,7 +123,7 @@ class NumberSet:
             found = table.remainders(line)
             if remainder in found:
                 return True, read
-            if found[-1] == table.empty:
+            if found[-1] == table.empty or found[0] < found[1]:
                 break
         return False, read
 

@@ -21,6 +21,7 @@ def filled(table: Table, keys: Iterable[int]) -> tuple[Table, list[int]]:
         if len(lines[line]) < table.slots:
             lines[line].append(remainder)
         else:
+            lines[line][:2] = sorted(lines[line][:2], reverse=True)
             left.append(key)
     data = bytearray()
     for remainders in lines:
