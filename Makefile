@@ -8,9 +8,9 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers esl_service.headers
 
-.PHONY: help build run test check package clean
+.PHONY: help build run test check package bench-esl clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ check: build ## ruff, mypy strict, stubs against the compiled modules
 package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
+.build/%: bench/%.c
+	@mkdir -p .build
+	$(CC) -O2 -Wall -Wextra -Werror -o $@ $<
+
+bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)
+	@$(PY) bench/esl.py
+
 clean: ## remove what build made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
-	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c
+	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
+	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c esl_service/*.so esl_service/*.c

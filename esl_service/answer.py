@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from esl_service.codec import encode_message, execute, plain_text
 from screening import Decision
@@ -13,6 +14,9 @@ _EXIT = encode_message((), "exit")
 # multiset takes quotes, backslashes and the delimiter for its own.
 _AWKWARD = re.compile(r"['\\|^]")
 
+# What rules say comes again and again.
+_execute = lru_cache(maxsize=1000)(execute)
+
 
 def answer(decision: Decision, parks: bool) -> bytes:
     """The commands for a leg: the receipt as variables, then what happens to it.
@@ -22,7 +26,7 @@ def answer(decision: Decision, parks: bool) -> bytes:
     """
     commands = [*_set(_variables(decision))]
     if decision.action == "hangup":
-        commands.append(execute("hangup", decision.cause or ""))
+        commands.append(_execute("hangup", decision.cause or ""))
     elif decision.action == "redirect":
         commands.append(_redirect(decision.redirect or ""))
         if parks and not _is_uri(decision.redirect or ""):
@@ -35,15 +39,15 @@ def answer(decision: Decision, parks: bool) -> bytes:
 
 def _redirect(target: str) -> bytes:
     """A SIP URI is answered with 302, anything else is an extension of the leg's own dialplan."""
-    return execute("redirect" if _is_uri(target) else "transfer", target)
+    return _execute("redirect" if _is_uri(target) else "transfer", target)
 
 
 def _is_uri(target: str) -> bool:
     return target.startswith(("sip:", "sips:"))
 
 
-def _variables(decision: Decision) -> dict[str, str]:
-    variables = {
+def _variables(decision: Decision) -> dict[str, str | int | None]:
+    return {
         "callsieve_action": decision.action,
         "callsieve_status": decision.status,
         "callsieve_list": decision.list,
@@ -55,16 +59,17 @@ def _variables(decision: Decision) -> dict[str, str]:
         "effective_caller_id_number": decision.presentation_number,
         "origination_caller_id_number": decision.presentation_number,
     }
-    return {name: plain_text(str(value)) for name, value in variables.items() if value is not None}
 
 
-def _set(variables: dict[str, str]) -> list[bytes]:
+def _set(variables: dict[str, str | int | None]) -> list[bytes]:
     together = []
     alone = []
     for name, value in variables.items():
-        pair = f"{name}={value}"
-        if _AWKWARD.search(value) or value != value.strip():
-            alone.append(execute("set", pair))
+        if value is None:
+            continue
+        text = plain_text(str(value))
+        if _AWKWARD.search(text) or text != text.strip():
+            alone.append(execute("set", f"{name}={text}"))
         else:
-            together.append(pair)
+            together.append(f"{name}={text}")
     return [execute("multiset", "^^|" + "|".join(together)), *alone]
