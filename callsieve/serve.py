@@ -81,7 +81,7 @@ FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 @click.option(
     "--decision-time",
     type=click.FloatRange(0.01, 60.0),
-    default=0.5,
+    default=0.8,
     show_default=True,
     metavar="SECONDS",
     help="A leg that was not decided for so long gets its flow's fail policy.",

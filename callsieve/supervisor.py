@@ -231,6 +231,8 @@ class Supervisor:
     def _start_worker(self) -> None:
         assert self._listening is not None
         ours, theirs = socket.socketpair()
+        ours.sendall(self._settings.to_json())
+        ours.setblocking(False)
         with theirs:
             theirs.set_inheritable(True)
             self._listening.set_inheritable(True)
@@ -238,8 +240,6 @@ class Supervisor:
             command += [str(self._listening.fileno()), str(theirs.fileno())]
             pid = _spawn(command, dict(os.environ), [])
             self._listening.set_inheritable(False)
-        ours.sendall(self._settings.to_json())
-        ours.setblocking(False)
         now = time.monotonic()
         worker = _Worker(pid, ours, now, now)
         self._workers.append(worker)

@@ -9,6 +9,7 @@ the dialplan's own fail policy takes over: to it that is the same as a service t
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,15 +64,26 @@ class Measures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """connections: more are closed at once. legs: undecided ones; beyond that, and when a decision
-    was not made within `decision_seconds` of the connection, a leg gets its flow's fail policy.
+    """connections: more are closed at once. legs: undecided ones. A leg beyond that gets its flow's
+    fail policy, and so does one that had to wait for us `decision_seconds` in all.
     allowed: who may connect, empty for everybody.
     """
 
     connections: int = 10_000
     legs: int = 2_000
-    decision_seconds: float = 0.5
+    decision_seconds: float = 0.8
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+# Where the kernel's tcp_info (linux/tcp.h) has milliseconds since something came.
+_LAST_DATA_RECEIVED = slice(52, 56)
+_LAST_ACK_RECEIVED = slice(56, 60)
+
+
+def _seconds_since(connection: socket.socket, what: slice) -> float:
+    """How long ago the last data or acknowledgement came: what waits for us waits in the kernel."""
+    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK_RECEIVED.stop)
+    return int.from_bytes(known[what], sys.byteorder) / 1000
 
 
 class Server:
@@ -188,9 +200,9 @@ class _Leg:
     """One connection and what the event loop calls for it."""
 
     __slots__ = (
-        "_accepted",
         "_connection",
         "_peer",
+        "_queued",
         "_server",
         "_undecided",
         "_watcher",
@@ -201,9 +213,10 @@ class _Leg:
         self._server = server
         self._connection = connection
         self._peer = peer
-        self._accepted = time.monotonic()
+        # Its dialplan counts from the connection, not from when we came to accept it.
+        self._queued = _seconds_since(connection, _LAST_ACK_RECEIVED)
         self._watcher = server.loop.io(connection.fileno(), _READ)
-        self.conversation = Conversation(self._accepted)
+        self.conversation = Conversation(time.monotonic() - self._queued)
         self._undecided = True
         server.undecided += 1
 
@@ -287,7 +300,8 @@ class _Leg:
         limits = self._server.limits
         if self._server.undecided > limits.legs:
             return f"more than {limits.legs} legs wait"
-        if time.monotonic() - self._accepted > limits.decision_seconds:
+        waited = self._queued + _seconds_since(self._connection, _LAST_DATA_RECEIVED)
+        if waited > limits.decision_seconds:
             return f"no decision within {limits.decision_seconds:g} s"
         return None
 

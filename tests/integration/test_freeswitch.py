@@ -5,6 +5,7 @@ FreeSWITCH runs with the files of ``freeswitch_conf/`` as shipped; ``callsieve s
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -410,14 +411,14 @@ def test_an_answer_that_comes_late_leaves_the_call_alone(
 ) -> None:
     """The service freezes, the dialplan lets the listed caller through, the service wakes up."""
     with Phone(screened.sip_port) as phone:
-        service.process.send_signal(signal.SIGSTOP)
+        (worker,) = service.workers()
+        os.kill(worker, signal.SIGSTOP)
         try:
             outcome = phone.call(ANSWERING, "+48600100202")
         finally:
-            service.process.send_signal(signal.SIGCONT)
+            os.kill(worker, signal.SIGCONT)
         assert outcome.status == 200
-        while not any(entry["event"] == "leg_late" for entry in service.logged()):
-            assert service.process.poll() is None
+        service.wait_logged("leg_late")
         assert control.api("show channels count").strip() == "1 total."
         phone.hang_up()
 
