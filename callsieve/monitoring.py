@@ -64,19 +64,25 @@ class _Published(Collector):
         age = GaugeMetricFamily(
             "callsieve_list_age_seconds", "Since the list was published.", labels=("list",)
         )
+        entries = GaugeMetricFamily(
+            "callsieve_list_entries", "Entries of the list.", labels=("list",)
+        )
         available = GaugeMetricFamily(
             "callsieve_list_available", "1 if the list can be asked.", labels=("list",)
         )
         now = datetime.datetime.now(datetime.UTC)
         for name, found in self._catalog.current().lists.items():
             generation.add_metric((name,), found.generation)
-            usable = isinstance(found, PublishedList)
-            available.add_metric((name,), usable)
-            moment = found.info.get("published_at") if isinstance(found, PublishedList) else None
+            available.add_metric((name,), isinstance(found, PublishedList))
+            if not isinstance(found, PublishedList):
+                continue
+            moment, count = found.info.get("published_at"), found.info.get("entries")
             if isinstance(moment, str):
                 passed = now - datetime.datetime.fromisoformat(moment)
                 age.add_metric((name,), passed.total_seconds())
-        yield from (generation, age, available)
+            if isinstance(count, int):
+                entries.add_metric((name,), count)
+        yield from (generation, age, entries, available)
 
 
 def serve_monitoring(listen: Address, directory: str, catalog: Catalog, health: Health) -> Address:

@@ -32,6 +32,9 @@ HOTLINE = "+48221000001"
 ANSWERING = "+48221000002"
 """A DID whose extension answers."""
 
+BRIDGED = "+48600900077"
+"""What a rule bridges callers to."""
+
 LISTED = "+48600100200"
 UNLISTED = "+48600900900"
 
@@ -180,6 +183,52 @@ def test_a_redirect_to_a_sip_uri_is_answered_with_302(screened: FreeSwitch) -> N
     outcome = call(screened, HOTLINE, "+48600100203")
     assert outcome.status == 302
     assert "<sip:reception@192.0.2.10>" in outcome.response.header("contact")
+
+
+def test_a_caller_is_bridged_to_a_dial_string(
+    screened: FreeSwitch, control: Control, trunk: Trunk
+) -> None:
+    """And stays there: the guard that would take him back is cancelled."""
+    control.subscribe("CHANNEL_BRIDGE")
+    busy = call(screened, HOTLINE, "+48600100205")
+    assert busy.status == 486
+    assert trunk.invite(BRIDGED)
+    trunk.answering.add(BRIDGED)
+    with Phone(screened.sip_port) as phone:
+        assert phone.call(HOTLINE, "+48600100205").status == 200
+        assert guard_was_cancelled(control, "switch_ivr_schedule_transfer")
+        control.wait_for_event({"Event-Name": "CHANNEL_BRIDGE"})
+        phone.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("caller", "status", "phrase"),
+    [
+        ("+48600100206", 603, "Decline"),
+        ("+48600100207", 607, "Unwanted"),
+        ("+48600100208", 608, "Rejected"),
+    ],
+)
+def test_a_caller_gets_the_sip_response_of_the_rule(
+    screened: FreeSwitch, caller: str, status: int, phrase: str
+) -> None:
+    outcome = call(screened, HOTLINE, caller)
+    assert (outcome.status, outcome.phrase) == (status, phrase)
+    card = "<https://example.com/card.jws>;purpose=jwscard"
+    assert outcome.response.header("call-info") == (card if status == 608 else "")
+
+
+def test_a_rule_that_is_not_enforced_marks_the_call(screened: FreeSwitch, control: Control) -> None:
+    outcome = call(screened, HOTLINE, "+48600100209")
+    assert outcome.phrase == f"DID {HOTLINE} action=continue left="
+    record = control.wait_for_event(
+        {
+            "Event-Name": "CHANNEL_HANGUP_COMPLETE",
+            "Caller-Caller-ID-Number": "+48600100209",
+        }
+    )
+    assert record["variable_callsieve_marked"] == "hangup"
+    assert record["variable_callsieve_list"] == "On trial"
 
 
 @pytest.mark.parametrize("caller", [UNLISTED, "+48600100202"], ids=["continue", "redirect"])
