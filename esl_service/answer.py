@@ -15,8 +15,8 @@ _EXIT = encode_message((), "exit")
 _AWKWARD = re.compile(r"['\\|^]")
 
 BRIDGE = "callsieve_bridge"
-"""The extension of `freeswitch_conf/` that bridges, and the variable that says to whom. Bridged from
-here, an asynchronous leg would be cancelled by the `resume` that it needs to go on."""
+"""The extension of `freeswitch_conf/` that bridges, and the variable that says to whom. Bridged
+from here, an asynchronous leg would be cancelled by the `resume` that it needs to go on."""
 
 _PHRASES = {603: "Decline", 607: "Unwanted", 608: "Rejected"}
 
