@@ -10,7 +10,7 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers esl_service.headers
 
-.PHONY: help build run test check package bench-esl clean
+.PHONY: help build run test check package bench-esl bench-freeswitch clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ package: build ## sdist, wheel, a fresh environment, the probe
 
 bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)
 	@$(PY) bench/esl.py
+
+bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses listed callers, screened in several ways (ROUNDS=5)
+	tools/debian-needs "$(PYTHON)" sipp:sip-tester
+	@$(PY) bench/freeswitch.py
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
