@@ -10,7 +10,7 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers esl_service.headers
 
-.PHONY: help build run test check package bench-esl bench-freeswitch clean
+.PHONY: help build run test check package fuzz soak bench-esl bench-freeswitch clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ package: build ## sdist, wheel, a fresh environment, the probe
 .build/%: bench/%.c
 	@mkdir -p .build
 	$(CC) -O2 -Wall -Wextra -Werror -o $@ $<
+
+fuzz: build ## a leg from any bytes, a million times (RUNS=1000000)
+	@mkdir -p .build/corpus && cp -n tests/wire/transcripts/*.bin .build/corpus
+	PYTHONPATH=. $(PY) tests/hostile/fuzz_conversation.py -runs=$(or $(RUNS),1000000) -max_len=20000 \
+		-timeout=10 -rss_limit_mb=1024 -artifact_prefix=.build/ .build/corpus
+
+soak: build ## legs with random faults, changes and reloads against a model, a million of them (LEGS=1000000)
+	PYTHONPATH=. $(PY) tests/hostile/soak.py $(or $(LEGS),1000000)
 
 bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)
 	@$(PY) bench/esl.py

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
 from esl_service.headers import Wanted, decode_value, find_end, read_headers
 
-MAX_BLOCK_BYTES = 256 * 1024
-"""Largest header block taken. A leg's is 5 to 6 KB; its SIP message can be 64 KB, a third of it
-percent-encoded to three bytes for one."""
+MAX_BLOCK_BYTES = 4 * 1024 * 1024
+"""Largest header block taken. A leg's is 5 to 6 KB, but a caller's display name can fill a SIP
+message of 64 KB; FreeSWITCH repeats it in several headers and encodes a byte as three. A caller
+must not be able to make a leg that is too large to be screened."""
 
-MAX_HEADERS = 4096
+MAX_HEADERS = 32_768
+"""A caller makes one with every SIP header of its own, of which 64 KB hold some 9,000."""
+
 MAX_BODY_BYTES = 1024 * 1024
 MAX_VALUE_CHARACTERS = 500
 

@@ -487,6 +487,23 @@ def test_a_header_in_the_display_name_does_not_change_who_is_screened(
     assert call(screened, HOTLINE, caller, name=name).status == status
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Long": "x" * 55_000},
+        {"X-Long": "\N{SNOWMAN}" * 18_000},
+        {f"X{index:x}": "1" for index in range(5_000)},
+    ],
+    ids=["long", "three bytes for one", "many"],
+)
+def test_no_caller_makes_a_leg_too_large_to_be_screened(
+    screened: FreeSwitch, headers: Mapping[str, str]
+) -> None:
+    """All that a datagram can hold, in a name and a header, or in headers."""
+    name = "" if len(headers) > 1 else "\N{SNOWMAN}" * 2_000
+    assert call(screened, HOTLINE, LISTED, name=name, headers=headers).status == 603
+
+
 @pytest.mark.parametrize("how", ["gw+trunk", "parameter"])
 def test_claiming_to_be_a_gateway_earns_no_trust(screened: FreeSwitch, how: str) -> None:
     called, parameters = ("gw+trunk", "") if how == "gw+trunk" else (HOTLINE, ";gw=trunk")
