@@ -8,7 +8,7 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
+STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers esl_service.headers
 
 # These run under the sanitizers too; the sources that they need are compiled once more for it.
 CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \
@@ -18,7 +18,7 @@ CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot
 FUZZ := .build/fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test sanitized fuzz-core check package bench-lookup clean
+.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-esl bench-freeswitch clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -54,7 +54,7 @@ $(STAMPS)/sanitized: $(STAMPS)/extensions tools/sanitized $(wildcard lookup_core
 	@touch $@
 
 fuzz-core: build ## libFuzzer over number_set.h (clang) for FUZZ_SECONDS=60; what it finds is in .build/fuzz
-	tools/debian-needs "$(PYTHON)" fuzz
+	tools/debian-needs "$(PYTHON)" "clang:clang libclang-rt-dev"
 	$(PY) -m tests.fuzz.make_seeds $(FUZZ)/seeds
 	@mkdir -p $(FUZZ)/corpus
 	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. \
@@ -72,7 +72,8 @@ package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
 $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
-	tools/debian-needs "$(PYTHON)" bench
+	tools/debian-needs "$(PYTHON)" c++:g++ pkg-config:pkg-config \
+		/usr/include/absl/container/flat_hash_set.h:libabsl-dev
 	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -83,6 +84,25 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
 bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
 	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
 
+.build/%: bench/%.c
+	@mkdir -p .build
+	$(CC) -O2 -Wall -Wextra -Werror -o $@ $<
+
+fuzz: build ## a leg from any bytes, a million times (RUNS=1000000)
+	@mkdir -p .build/corpus && cp -n tests/wire/transcripts/*.bin .build/corpus
+	PYTHONPATH=. $(PY) tests/hostile/fuzz_conversation.py -runs=$(or $(RUNS),1000000) -max_len=20000 \
+		-timeout=10 -rss_limit_mb=1024 -artifact_prefix=.build/ .build/corpus
+
+soak: build ## legs with random faults, changes and reloads against a model, a million of them (LEGS=1000000)
+	PYTHONPATH=. $(PY) tests/hostile/soak.py $(or $(LEGS),1000000)
+
+bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)
+	@$(PY) bench/esl.py
+
+bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses listed callers, screened in several ways (ROUNDS=5)
+	tools/debian-needs "$(PYTHON)" sipp:sip-tester
+	@$(PY) bench/freeswitch.py
+
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
-	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c
+	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c esl_service/*.so esl_service/*.c
