@@ -24,13 +24,6 @@ from tests.support.reference_writer import resealed
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("good") / "list"
-    Snapshot.build(path, NUMBERS, PREFIXES, seed=SEED)
-    return path.read_bytes()
-
-
-@pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bad") / "delta"
 

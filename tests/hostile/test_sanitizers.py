@@ -22,9 +22,7 @@ def sanitized(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def compiled(target: Path, *arguments: str | Path) -> Path:
-    warnings = ("-Wall", "-Wextra", "-Werror")
-    command = ["gcc", *FLAGS, *warnings, "-I", ROOT, *arguments, "-o", target]
-    subprocess.run(command, check=True)
+    subprocess.run(["gcc", *FLAGS, "-I", ROOT, *arguments, "-o", target], check=True)
     return target
 
 
@@ -65,9 +63,9 @@ def test_the_fuzzers_seeds_and_every_way_to_compare_a_line(tmp_path: Path) -> No
     seeds = sorted((tmp_path / "seeds").iterdir())
     assert len(seeds) > 5
     sources = [ROOT / "tests" / "fuzz" / name for name in ("fuzz_number_set.c", "replay.c")]
-    without = {"x86_64": "-U__SSE2__", "aarch64": "-U__ARM_NEON"}[platform.machine()]
+    without = {"x86_64": ["-U__SSE2__"], "aarch64": ["-U__ARM_NEON"]}.get(platform.machine(), [])
     digests = set()
-    for name, options in (("best", []), ("plain", [without])):
+    for name, options in (("best", []), ("plain", without)):
         program = compiled(tmp_path / name, *options, *sources)
         found = subprocess.run([program, *seeds], capture_output=True, text=True)
         assert found.returncode == 0, found.stderr

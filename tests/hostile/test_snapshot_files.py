@@ -4,6 +4,7 @@ import contextlib
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,6 @@ from tests.support.altered_files import (
 )
 from tests.support.reference_reader import REST, SEGMENT, Table, packed, random_bits
 from tests.support.reference_writer import filled, resealed, snapshot_file
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("good") / "list"
-    Snapshot.build(path, NUMBERS, PREFIXES, seed=SEED)
-    return path.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +301,7 @@ def test_altered_rows_and_lines_never_crash(
         use_everything(opened(path, resealed(data)))
 
 
-def test_what_no_writer_puts_in_a_line_is_found_when_all_is_read(good: bytes, path: Path) -> None:
+def test_more_numbers_than_were_counted(good: bytes, path: Path) -> None:
     data = bytearray(good)
     data[LINES : LINES + 64] = bytes(64)  # all slots the same number, and no empty one
     snapshot = opened(path, resealed(data))
@@ -315,6 +309,36 @@ def test_what_no_writer_puts_in_a_line_is_found_when_all_is_read(good: bytes, pa
     with pytest.raises(CorruptSnapshotError) as caught:
         snapshot.keys()
     assert caught.value.field == "numbers.lines"
+
+
+@pytest.mark.parametrize(
+    "kind", ["a remainder of another line", "behind the last mixed value", "behind the interval"]
+)
+def test_what_no_writer_puts_in_a_line(path: Path, kind: str) -> None:
+    """Nobody is told of a number that is not in the table's interval."""
+    last = 48 * 10**9 + 700
+    table, _ = filled(Table(48 * 10**9, last, SEED, 3, 0, 12, SEGMENT), [last])
+    assert (table.mask, table.per_line) == (1023, 342)
+    line, value = {
+        "a remainder of another line": (0, 342),
+        "behind the last mixed value": (2, 340),
+        "behind the interval": table.place(last + 1),
+    }[kind]
+    lines = bytearray(b"\xff" * 192)
+    lines[64 * line] = value & 255
+    high = 64 * line + table.slots
+    lines[high] = lines[high] & 0xF0 | value >> 8
+    snapshot = opened(path, snapshot_file([replace(table, lines=bytes(lines))]))
+    snapshot.verify()
+    uses: list[Callable[[], object]] = [
+        snapshot.keys,
+        lambda: list(snapshot),
+        lambda: snapshot.random(random.Random(1)),
+    ]
+    for use in uses:
+        with pytest.raises(CorruptSnapshotError) as caught:
+            use()
+        assert caught.value.field == "numbers.lines"
 
 
 @given(st.binary(max_size=400), st.booleans())

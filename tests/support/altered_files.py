@@ -33,6 +33,11 @@ FLIPS = [
 ]
 
 
+def small_file(directory: Path) -> bytes:
+    Snapshot.build(directory / "list", NUMBERS, PREFIXES, seed=SEED)
+    return (directory / "list").read_bytes()
+
+
 def opened(path: Path, data: bytes, base: Snapshot | None = None) -> Snapshot:
     """The file of these bytes at the path, or as a delta over the base's file."""
     path.write_bytes(data)
