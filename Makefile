@@ -8,7 +8,8 @@ STAMPS := $(VENV)/stamps
 
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
-STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers esl_service.headers
+STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
+	loader.plain_numbers loader.plain_rows loader.registry_rows esl_service.headers
 
 # These run under the sanitizers too; the sources that they need are compiled once more for it.
 CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \
@@ -18,7 +19,7 @@ CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot
 FUZZ := .build/fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-esl bench-freeswitch clean
+.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-lists bench-esl bench-freeswitch clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -102,6 +103,10 @@ bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service
 bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses listed callers, screened in several ways (ROUNDS=5)
 	tools/debian-needs "$(PYTHON)" sipp:sip-tester
 	@$(PY) bench/freeswitch.py
+
+bench-lists: build ## measure imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
+	@$(PY) -m bench.lists $(BENCH_ARGS)
+	@$(PY) -m bench.redis_lists $(REDIS_BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store

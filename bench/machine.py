@@ -37,18 +37,25 @@ def _setting(name: str) -> str:
     return path.read_text("ascii").partition("[")[2].partition("]")[0]
 
 
-def describe(directory: Path, shared_memory: Path, absl_program: Path) -> dict[str, str]:
+def host() -> dict[str, str]:
+    """The machine and its load, whatever is measured."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    absl = subprocess.run([absl_program, "--version"], check=True, capture_output=True, text=True)
     return {
-        "processor": f"{_cpu_model()}, {os.cpu_count()} cores, measured on core {core()}",
+        "processor": f"{_cpu_model()}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "Python": platform.python_version(),
+        "callsieve": version("callsieve"),
+    }
+
+
+def describe(directory: Path, shared_memory: Path, absl_program: Path) -> dict[str, str]:
+    absl = subprocess.run([absl_program, "--version"], check=True, capture_output=True, text=True)
+    return host() | {
+        "measured on": f"core {core()}",
         "directory": f"{filesystem(directory)}; copies in {filesystem(shared_memory)}",
         "huge pages": f"{_setting('enabled')}, in tmpfs {_setting('shmem_enabled')}",
-        "Python": platform.python_version(),
         "pyroaring": version("pyroaring"),
         "absl": absl.stdout.strip(),
-        "callsieve": version("callsieve"),
     }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__
+from callsieve import __version__, import_command, list_commands, log_commands, registry_commands
 from callsieve.decide_command import decide
 from callsieve.demo import demo
-from callsieve.list_commands import COMMANDS
+from callsieve.follow_command import follow
 from callsieve.probe import probe
+from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
+from callsieve.status_command import status
+from callsieve.store_commands import store_group
 from callsieve.verify_command import verify
 
 
@@ -19,9 +22,24 @@ def main() -> None:
     """Callsieve screens call legs against number lists for FreeSWITCH.
 
     Lists and rules live in a store, named by --store or the environment variable CALLSIEVE_STORE,
-    such as csv:/var/lib/callsieve.
+    such as csv:/var/lib/callsieve or redis://127.0.0.1:6379.
     """
 
 
-for command in (serve, probe, decide, demo, *COMMANDS, verify):
+for command in (
+    serve,
+    probe,
+    decide,
+    demo,
+    status,
+    follow,
+    rules_group,
+    store_group,
+    *list_commands.COMMANDS,
+    *import_command.COMMANDS,
+    *log_commands.COMMANDS,
+    verify,
+):
     main.add_command(command)
+for command in registry_commands.COMMANDS:
+    list_commands.list_group.add_command(command)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
 
+from callsieve.supervisor import Spawn
 from lookup_core import Catalog, PublishedList
 
 CHECK_SECONDS = 0.5
 RETRY_SECONDS = 60.0
-
-Spawn = Callable[[list[str], dict[str, str], Path, Callable[[int], None]], object]
 
 
 class Expiry:
     """`check` again and again: when an entry's time is over, its list is reloaded.
 
     In a process of its own, because building a large list takes seconds.
-    spawn: `Supervisor.spawn`.
     """
 
     def __init__(self, catalog: Catalog, url: str, spawn: Spawn) -> None:
@@ -56,7 +54,7 @@ class Expiry:
         self._running = True
         # The store's URL may hold a password: it has no place in the list of processes.
         command = [sys.executable, "-m", "callsieve", "reload", "--", *names]
-        self._spawn(command, {"CALLSIEVE_STORE": self._url}, errors, ended)
+        self._spawn(command, {"CALLSIEVE_STORE": self._url}, ended, errors=errors)
 
 
 def _due(catalog: Catalog, now: datetime.datetime) -> Iterator[str]:

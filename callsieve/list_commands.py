@@ -2,26 +2,27 @@
 
 import datetime
 import sys
-from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import click
 
 from callsieve import list_output as output
+from callsieve.command_help import epilog
 from callsieve.stores import (
     BAD_VALUE,
     Place,
     fail,
     json_option,
     opened,
+    reason_option,
     store_option,
     utc_now,
     warn,
+    without_rejects,
 )
 from callsieve.wiring import check_rules
-from loader.csv_import import import_file, read_layout
+from loader.change_log import this_process
 from loader.csv_rows import COLUMNS
 from loader.numbers import read_entry
 from loader.publishing import (
@@ -36,7 +37,6 @@ from loader.store import (
     Entry,
     Reject,
     Store,
-    escaped,
     is_prefix,
     parse_date,
     parse_expiry,
@@ -45,48 +45,27 @@ from loader.store import (
 from lookup_core import PublishedList, UnavailableList
 
 NOTHING_TO_DO = 1
-SOME_REJECTED = 3
-NONE_ACCEPTED = 4
-
-
-def _epilog(examples: str, **codes: str) -> str:
-    """Examples and exit codes below a command's options. codes: exit1="when", exit3=..."""
-    meanings = {
-        "exit0": "done",
-        "exit2": "usage, or a value that cannot be right; nothing was changed",
-        "exit5": "the store or its snapshots cannot be read or written",
-        **codes,
-    }
-    lines = [
-        "\b",
-        "Example:",
-        *(f"  {line}" for line in examples.splitlines()),
-        "",
-        "\b",
-        "Exit codes:",
-        *(f"  {key[4:]}  {meaning}" for key, meaning in sorted(meanings.items())),
-    ]
-    return "\n".join(lines)
 
 
 @click.group(
     "list",
     short_help="Create, show and remove number lists.",
-    epilog=_epilog("callsieve list create Opt-outs --store csv:/var/lib/callsieve"),
+    epilog=epilog("callsieve list create Opt-outs --store csv:/var/lib/callsieve"),
 )
 def list_group() -> None:
     """Create, show and remove number lists. The list Default always exists."""
 
 
 @list_group.command(
-    "create", epilog=_epilog("callsieve list create Opt-outs", exit1="the list is there already")
+    "create", epilog=epilog("callsieve list create Opt-outs", exit1="the list is there already")
 )
 @click.argument("name")
+@reason_option
 @store_option
-def list_create(name: str, url: str) -> None:
+def list_create(name: str, reason: str, url: str) -> None:
     """Create the number list NAME, empty."""
     with opened(url, create=True) as place:
-        created = place.store.create_list(name)
+        created = place.store.create_list(name, this_process("callsieve list create", reason))
         if created or name not in place.catalog.current().lists:
             report = place.publish(name, place.region)
             click.echo(f"{name}: created ({output.state(report)})")
@@ -95,7 +74,7 @@ def list_create(name: str, url: str) -> None:
             sys.exit(NOTHING_TO_DO)
 
 
-@list_group.command("ls", epilog=_epilog("callsieve list ls"))
+@list_group.command("ls", epilog=epilog("callsieve list ls"))
 @store_option
 @json_option
 def list_ls(url: str, as_json: bool) -> None:
@@ -113,6 +92,11 @@ def list_ls(url: str, as_json: bool) -> None:
             }
             if isinstance(found, PublishedList):
                 row |= {key: found.info.get(key) for key in ("entries", "rejects")}
+                stale_after = found.info.get("stale_after")
+                if isinstance(stale_after, str) and _is_past(stale_after):
+                    warn(
+                        f"{name}: its numbers are of {found.info['as_of']}, past their maximum age"
+                    )
             elif isinstance(found, UnavailableList):
                 warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
             else:
@@ -127,7 +111,7 @@ def list_ls(url: str, as_json: bool) -> None:
         output.print_table(["list", "entries", "rejects", "generation"], shown, numeric=(1, 2, 3))
 
 
-@list_group.command("show", epilog=_epilog("callsieve list show Default"))
+@list_group.command("show", epilog=epilog("callsieve list show Default"))
 @click.argument("name", default=DEFAULT_LIST)
 @store_option
 @json_option
@@ -135,7 +119,7 @@ def list_show(name: str, url: str, as_json: bool) -> None:
     """Show every entry of the list NAME (default: Default), and the rows that cannot be read."""
     with opened(url) as place:
         rejects: list[Reject] = []
-        entries = _without_rejects(place.store.entries(name, place.region), rejects)
+        entries = without_rejects(place.store.entries(name, place.region), rejects)
         now = utc_now()
         if as_json:
             output.print_json_list(
@@ -151,26 +135,26 @@ def list_show(name: str, url: str, as_json: bool) -> None:
         output.print_rejects(rejects, len(rejects), err=True)
 
 
-@list_group.command("remove", epilog=_epilog("callsieve list remove 'Old campaign'"))
+@list_group.command("remove", epilog=epilog("callsieve list remove 'Old campaign'"))
 @click.argument("name")
+@reason_option
 @store_option
-def list_remove(name: str, url: str) -> None:
+def list_remove(name: str, reason: str, url: str) -> None:
     """Remove the list NAME with all its entries. Refused for Default and while a rule uses it."""
     with opened(url) as place:
-        store, catalog = place.store, place.catalog
+        store = place.store
         if name != DEFAULT_LIST:
-            in_force = catalog.current().documents.get(RULES_DOCUMENT)
-            _check_unused(name, "callsieve.toml", store.rules_text(), store)
+            in_force = place.catalog.current().documents.get(RULES_DOCUMENT)
+            _check_unused(name, place.rules_name, store.rules_text(), store)
             _check_unused(name, "the rules in force", in_force.text if in_force else "", store)
-        store.remove_list(name)
-        if name in catalog.current().lists:
-            catalog.withdraw(name)
+        store.remove_list(name, this_process("callsieve list remove", reason))
+        place.withdraw(name)
         click.echo(f"{name}: removed")
 
 
 @click.command(
     "add",
-    epilog=_epilog(
+    epilog=epilog(
         "callsieve add Default +48600100200 --description 'asked us to stop'\n"
         "callsieve add Default '+48700*' --expires 2026-12-31",
         exit1="the list has this very entry",
@@ -186,6 +170,10 @@ def list_remove(name: str, url: str) -> None:
     help="Until when it counts: YYYY-MM-DD (to its end) or YYYY-MM-DDTHH:MM, local time."
     "  [default: for ever]",
 )
+@click.option(
+    "--yes-really", is_flag=True, help="Add it even if it would block far more than one caller."
+)
+@reason_option
 @store_option
 @json_option
 def add(
@@ -194,6 +182,8 @@ def add(
     description: str,
     date: str | None,
     expires: str | None,
+    yes_really: bool,
+    reason: str,
     url: str,
     as_json: bool,
 ) -> None:
@@ -202,6 +192,10 @@ def add(
 
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever.
+
+    Held back without --yes-really: prefixes that cover more than a million numbers, emergency and
+    public short numbers, and our own numbers (lists that a route presents from, `called` of the
+    forwardings).
     """
     with opened(url, create=True) as place:
         region = place.region
@@ -211,7 +205,10 @@ def add(
             description,
             _future(expires) if expires is not None else None,
         )
-        outcome = place.store.add(name, entry, region)
+        if not yes_really:
+            place.guard(name).check(entry.number)
+        origin = this_process("callsieve add", reason)
+        outcome = place.store.add(name, entry, region, origin)
         nothing = outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number)
         report = None if nothing else place.publish(name, region)
         _tell(place, name, outcome.value, entry, report, as_json)
@@ -220,18 +217,20 @@ def add(
 
 @click.command(
     "remove",
-    epilog=_epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
+    epilog=epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
 )
 @click.argument("name", metavar="LIST")
 @click.argument("number")
+@reason_option
 @store_option
 @json_option
-def remove(name: str, number: str, url: str, as_json: bool) -> None:
+def remove(name: str, number: str, reason: str, url: str, as_json: bool) -> None:
     """Remove NUMBER (or a prefix, or anonymous) from LIST."""
     with opened(url) as place:
         region = place.region
         canonical = read_entry(number, region)
-        removed = place.store.remove(name, canonical, region)
+        origin = this_process("callsieve remove", reason)
+        removed = place.store.remove(name, canonical, region, origin)
         nothing = not removed and not is_published(place.catalog, name, canonical)
         report = None if nothing else place.publish(name, region)
         outcome = "not in the list" if nothing else "removed"
@@ -241,7 +240,7 @@ def remove(name: str, number: str, url: str, as_json: bool) -> None:
 
 @click.command(
     "find",
-    epilog=_epilog("callsieve find 600100200", exit1="no list has an entry that counts now"),
+    epilog=epilog("callsieve find 600100200", exit1="no list has an entry that counts now"),
 )
 @click.argument("number")
 @store_option
@@ -267,66 +266,21 @@ def find(number: str, url: str, as_json: bool) -> None:
 
 
 @click.command(
-    "import",
-    epilog=_epilog(
-        "callsieve import Opt-outs numbers.csv\n"
-        "callsieve import Opt-outs numbers.csv --map number=Telefon --map date=3 --dry-run",
-        exit0="every row was accepted: added, updated or there already",
-        exit3="some rows were rejected",
-        exit4="no row was accepted",
-    ),
-)
-@click.argument("name", metavar="LIST")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--map",
-    "mapping",
-    multiple=True,
-    metavar="FIELD=COLUMN",
-    help="Which column is the number, date, description or expires: its name, its position from 1,"
-    " or nothing to leave the field out. Without it the header decides.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
-@store_option
-@json_option
-def import_(
-    name: str, file: Path, mapping: Sequence[str], dry_run: bool, url: str, as_json: bool
-) -> None:
-    """Add the numbers of the CSV file FILE to LIST, all in one step.
-
-    Columns are separated by comma, semicolon, tab or |; the text is UTF-8. Rows that cannot be
-    read are written to FILE.rejects.csv with line and reason; correct and import that file.
-    """
-    with opened(url, create=not dry_run) as place:
-        region = place.region
-        layout = read_layout(file, _mapping(mapping), region)
-        if not as_json:
-            click.echo(f"{escaped(file.name, 100)}: {output.layout_line(layout)}")
-        result = import_file(place.store, name, file, layout, region, dry_run)
-        published = result.accepted and not dry_run
-        report = place.publish(name, region) if published else None
-        if as_json:
-            output.print_json(output.import_json(name, result, report, dry_run))
-        else:
-            output.print_import(name, result, report)
-            if dry_run:
-                click.echo("dry run: nothing was changed")
-        if not result.accepted:
-            sys.exit(NONE_ACCEPTED)
-        sys.exit(SOME_REJECTED if result.rejected else 0)
-
-
-@click.command(
     "reload",
-    epilog=_epilog(
+    epilog=epilog(
         "callsieve reload\ncallsieve reload Default",
         exit2="usage, or something was not taken; the rest was",
     ),
 )
 @click.argument("names", metavar="[LIST]...", nargs=-1)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Redis: take the store as it is, empty too, although it has lost what this node has.",
+)
 @store_option
 @json_option
-def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
+def reload(names: tuple[str, ...], accept_loss: bool, url: str, as_json: bool) -> None:
     """Read all lists and the rules again and publish them, after a change by hand.
 
     With LIST: only these lists, and not the rules.
@@ -335,7 +289,10 @@ def reload(names: tuple[str, ...], url: str, as_json: bool) -> None:
     is 2.
     """
     with opened(url) as place:
-        report = place.publish_lists(names) if names else place.publish_all()
+        if accept_loss:
+            report = place.start_anew()
+        else:
+            report = place.publish_lists(names) if names else place.publish_all()
         if as_json:
             output.print_json(output.reload_json(report))
         else:
@@ -354,34 +311,15 @@ def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
         ) from error
 
 
+def _is_past(moment: str) -> bool:
+    return datetime.datetime.fromisoformat(moment) <= utc_now()
+
+
 def _future(text: str) -> datetime.datetime:
     moment = parse_expiry(text)
     if moment < utc_now():
         raise BadValueError(f"expires: expected a time to come, found {quoted(text)}")
     return moment
-
-
-def _mapping(options: Sequence[str]) -> dict[str, str]:
-    """Field -> column from `--map FIELD=COLUMN` options."""
-    mapping: dict[str, str] = {}
-    for option in options:
-        name, equals, column = option.partition("=")
-        if not equals or name not in COLUMNS or name in mapping:
-            raise BadValueError(
-                f"--map: expected FIELD=COLUMN, each FIELD once: {', '.join(COLUMNS)};"
-                f" found {quoted(option)}"
-            )
-        mapping[name] = column.strip()
-    return mapping
-
-
-def _without_rejects(rows: Iterator[Entry | Reject], rejects: list[Reject]) -> Iterator[Entry]:
-    """The entries among `rows`; the rejects are gathered in `rejects`."""
-    for row in rows:
-        if isinstance(row, Reject):
-            rejects.append(row)
-        else:
-            yield row
 
 
 def _tell(
@@ -420,4 +358,4 @@ def _tell(
         click.echo(f"{name}: {entry.number} is covered by the entry {covering}")
 
 
-COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, import_, reload)
+COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, reload)

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from loader.csv_import import ImportReport, Layout
+from loader.csv_import import ImportReport
+from loader.csv_layout import Layout
 from loader.publishing import ListReport, StoreReport
 from loader.store import NAMED_REJECTS, AddOutcome, Entry, Reject, escaped, quoted
 
@@ -149,24 +150,33 @@ def reload_json(report: StoreReport[Any]) -> dict[str, Any]:
 
 
 def layout_line(layout: Layout) -> str:
-    """`semicolon-separated; number = column 1 'Telefon', date = column 2 'Data'`"""
+    """`UTF-8, semicolon-separated; number = column 1 'Telefon', date = column 2 'Data'`"""
     columns = [
         f"{name} = column {at + 1}" + (f" {quoted(layout.header[at], 40)}" if layout.header else "")
         for name, at in layout.columns.items()
     ]
-    separated = "" if layout.width == 1 else f"{DELIMITER_NAMES[layout.delimiter]}-separated; "
-    return separated + ", ".join(columns) + ("" if layout.header else " (no header)")
+    how = [layout.encoding.name]
+    if layout.width > 1:
+        how.append(f"{DELIMITER_NAMES.get(layout.delimiter, layout.delimiter)}-separated")
+    if layout.quote != '"':
+        how.append("cells in apostrophes" if layout.quote else "no quotes around cells")
+    header = "" if layout.header else " (no header)"
+    return f"{', '.join(how)}; {', '.join(columns)}{header}"
 
 
 def print_import(name: str, result: ImportReport, report: ListReport | None) -> None:
     """report: None when nothing was published."""
     counts = [f"{count} {outcome}" for outcome, count in result.counts.items()]
     counts.append(f"{result.rejected} rejected")
+    if result.removed:
+        counts.append(f"{result.removed} removed")
     after = f" ({state(report)})" if report else ""
     click.echo(f"{name}: {', '.join(counts)}{after}")
     print_rejects(result.named_rejects, result.rejected)
     if result.rejects_file:
         click.echo(f"rejected rows: {escaped(str(result.rejects_file))}")
+    if result.batch:
+        click.echo(f"batch: {result.batch.id} (callsieve undo {result.batch.id} takes it back)")
 
 
 def import_json(
@@ -176,7 +186,9 @@ def import_json(
     return {
         "list": name,
         "dry_run": dry_run,
+        "encoding": layout.encoding.name,
         "delimiter": layout.delimiter,
+        "quote": layout.quote,
         "columns": {
             field: {"position": at + 1, "name": layout.header[at] if layout.header else None}
             for field, at in layout.columns.items()
@@ -184,7 +196,9 @@ def import_json(
         "added": result.counts[AddOutcome.ADDED],
         "updated": result.counts[AddOutcome.UPDATED],
         "already_there": result.counts[AddOutcome.PRESENT],
+        "removed": result.removed,
         "rejected": result.rejected,
+        "batch": result.batch.id if result.batch else None,
         "rejects": [reject_json(reject) for reject in result.named_rejects],
         "rejects_file": str(result.rejects_file) if result.rejects_file else None,
         "generation": report.generation if report else None,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 
 from callsieve.wiring import check_rules
@@ -55,6 +58,7 @@ class Screener:
         self._document: Document | None = None
         self._rules = Rules()
         self._lists: Lists = {}
+        self._stale_at = math.inf  # seconds since 1970, of the first list to get too old
 
     def screen(self, channel: ChannelData) -> Decision:
         """The decision for a leg. Raises UnanswerableLegError."""
@@ -75,12 +79,18 @@ class Screener:
 
     def _follow(self) -> None:
         view = self._catalog.current()
-        if view is self._view:
+        now = time.time()
+        if view is self._view and now < self._stale_at:
             return
         for problem in view.problems:
             self._problem(problem)
         self._follow_rules(view.documents.get(RULES_DOCUMENT))
-        self._lists = {name: _as_screened(found) for name, found in view.lists.items()}
+        ages = {name: _stale_at(found) for name, found in view.lists.items()}
+        self._lists = {
+            name: _as_screened(found, is_stale=ages[name] <= now)
+            for name, found in view.lists.items()
+        }
+        self._stale_at = min((age for age in ages.values() if age > now), default=math.inf)
         self._view = view
 
     def _follow_rules(self, document: Document | None) -> None:
@@ -93,8 +103,18 @@ class Screener:
             self._problem(f"rules, generation {document.generation}: {error}")
 
 
-def _as_screened(found: PublishedList | UnavailableList) -> NumberList | NoList:
-    return NoList(found.reason) if isinstance(found, UnavailableList) else found
+def _as_screened(found: PublishedList | UnavailableList, is_stale: bool) -> NumberList | NoList:
+    if isinstance(found, UnavailableList):
+        return NoList(found.reason)
+    if is_stale:
+        return NoList(f"its numbers are of {found.info.get('as_of')}, past their maximum age")
+    return found
+
+
+def _stale_at(found: PublishedList | UnavailableList) -> float:
+    """When the list gets too old to be used, in seconds since 1970."""
+    moment = found.info.get("stale_after") if isinstance(found, PublishedList) else None
+    return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else math.inf
 
 
 def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:

@@ -149,6 +149,7 @@ def _serve(
 
     from callsieve import takeover
     from callsieve.expiry import Expiry
+    from callsieve.followers import Following
     from callsieve.log_output import log_to
     from callsieve.monitoring import serve_monitoring
     from callsieve.supervisor import Supervisor
@@ -182,7 +183,10 @@ def _serve(
     )
     if before is not None:
         supervisor.adopt(before.workers)
-    supervisor.tick = Expiry(catalog, settings.url, supervisor.spawn).check
+    if settings.url.startswith("redis"):
+        supervisor.tick = Following(settings.url, supervisor.spawn).check  # it expires, too
+    else:
+        supervisor.tick = Expiry(catalog, settings.url, supervisor.spawn).check
     if metrics is not None:
         try:
             at = serve_monitoring(metrics, directory, catalog, supervisor.health)
@@ -199,7 +203,7 @@ def _serve(
 
 def _publish(url: str, log: Any) -> Catalog:
     with opened(url, create=True) as place:
-        problems = place.publish_all().problems
+        problems = place.start().problems
         if not place.has_rules:
             fail("\n".join(problems), BAD_VALUE)
         catalog = place.catalog

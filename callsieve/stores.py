@@ -6,12 +6,14 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
-from callsieve.wiring import check_rules, rules_region
+from callsieve.wiring import check_rules
+from loader.dangerous_entries import Guard
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
@@ -19,8 +21,9 @@ from loader.publishing import (
     publish_all,
     publish_list,
     publish_lists,
+    publish_rules,
 )
-from loader.store import BadValueError, Store, StoreError, escaped, open_store
+from loader.store import BadValueError, Entry, Reject, Store, StoreError, escaped, open_store
 from lookup_core import Catalog, CatalogError, SnapshotError
 from screening import Rules
 
@@ -38,7 +41,8 @@ def store_option(command: F) -> F:
         envvar="CALLSIEVE_STORE",
         show_envvar=True,
         metavar="URL",
-        help="Where the lists are: csv:DIRECTORY.",
+        help="Where the lists are: csv:DIRECTORY, redis://HOST, redis+sentinel://HOST,HOST/SERVICE"
+        " or redis+cluster://HOST,HOST; rediss for TLS.",
     )(command)
 
 
@@ -48,8 +52,33 @@ def json_option(command: F) -> F:
     )
 
 
+def reason_option(command: F) -> F:
+    return click.option(
+        "--reason", default="", metavar="TEXT", help="Why; it is kept in the change log."
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """How it is between a store and what is published here.
+
+    state: "ready" of a directory; of Redis what the follower says (loader.redis_follow), or
+    "not followed" when none runs. heard: ISO time of Redis's last answer, "" for none. behind:
+    changes that the store has and this node has not, None when that cannot be known. nodes: what
+    each node last said of itself.
+    """
+
+    state: str
+    problems: tuple[str, ...] = ()
+    heard: str = ""
+    behind: int | None = 0
+    nodes: tuple[dict[str, Any], ...] = ()
+
+
 class Place:
-    """The store of a command, and where it is published."""
+    """The store of a command, and where it is published. rules_name: of its rules, in messages."""
+
+    rules_name = "callsieve.toml"
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -69,7 +98,23 @@ class Place:
 
     @property
     def region(self) -> str | None:
-        return self._read_region(warn)
+        return self._read_rules(warn).default_region
+
+    def guard(self, name: str) -> Guard:
+        """Knows which entries would be dangerous in this list. Raises BadValueError, StoreError."""
+        rules = self._read_rules(lambda _: None)
+        own_lists = {route.present_from for route in rules.routes.values()}
+        if name in own_lists:  # our numbers are what such a list is for
+            return Guard(rules.default_region)
+        now = utc_now()
+        return Guard(
+            rules.default_region,
+            [number for rule in rules.forwardings for number in rule.called or ()],
+            [
+                self.store.keys(own, rules.default_region, now)
+                for own in own_lists.intersection(self.store.list_names())
+            ],
+        )
 
     def publish(self, name: str, region: str | None) -> ListReport:
         return publish_list(self.store, self.catalog, name, region, utc_now())
@@ -78,30 +123,74 @@ class Place:
         """Publish these lists again; the report has the problems."""
         return publish_lists(self.store, self.catalog, names, self.region, utc_now())
 
+    def publish_rules(self) -> None:
+        """Raises ValueError for bad rules, StoreError."""
+        names = self.store.list_names()
+        publish_rules(self.store, self.catalog, lambda text: check_rules(text, names))
+
+    def withdraw(self, name: str) -> None:
+        """Take a list that was removed from the store from what is published."""
+        if name in self.catalog.current().lists:
+            self.catalog.withdraw(name)
+
+    def start(self) -> StoreReport[Rules]:
+        """Publish what a service that starts needs; the report has the problems."""
+        return self.publish_all()
+
+    def start_anew(self) -> StoreReport[Rules]:
+        """Publish what the store has, whatever it has lost. Raises BadValueError."""
+        raise BadValueError(f"--accept-loss: expected a Redis store, found {self.store.url}")
+
+    def health(self) -> StoreHealth:
+        """Never raises for a store that cannot be reached; that is what it says."""
+        try:
+            return StoreHealth("ready", self.store.problems())
+        except StoreError as error:
+            return StoreHealth("unreachable", (str(error),), behind=None)
+
     def publish_all(self) -> StoreReport[Rules]:
         """Publish every list and the rules; the report has the problems."""
         region = None
         with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
-            region = self._read_region(lambda _: None)
+            region = self._read_rules(lambda _: None).default_region
         return publish_all(self.store, self.catalog, region, check_rules, utc_now())
 
-    def _read_region(self, warn: Callable[[str], object]) -> str | None:
-        """What numbers are read in: by callsieve.toml, or by the rules in force if it is broken."""
+    def _read_rules(self, warn: Callable[[str], object]) -> Rules:
+        """By the store's rules, or those in force if they are bad."""
         try:
-            return rules_region(self.store.rules_text())
+            return check_rules(self.store.rules_text(), None)
         except ValueError as error:
             in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
             if in_force is None:
-                raise BadValueError(f"callsieve.toml: {error}") from error
-            warn(f"callsieve.toml is not in force: {error}")
-            return rules_region(in_force.text)
+                raise BadValueError(f"{self.rules_name}: {error}") from error
+            warn(f"{self.rules_name} is not in force: {error}")
+            return check_rules(in_force.text, None)
+
+
+def place_of(store: Store) -> Place:
+    if store.url.startswith("redis"):
+        from callsieve.node_place import NodePlace  # redis-py takes 0.1 s to load
+
+        return NodePlace(store)
+    return Place(store)
 
 
 @contextlib.contextmanager
 def opened(url: str, create: bool = False) -> Iterator[Place]:
-    """Opens a store; ends the command with the right exit code when something is wrong with it."""
+    """Opens a store, reporting() what is wrong with it.
+
+    create: make a directory that is missing. A Redis store is made by `callsieve store create`
+    alone: a Redis that came back empty must not be taken for one where nothing was yet.
+    """
+    with reporting():
+        yield place_of(open_store(url, create and not url.startswith("redis")))
+
+
+@contextlib.contextmanager
+def reporting() -> Iterator[None]:
+    """Ends the command with the right exit code when something is wrong with a store."""
     try:
-        yield Place(open_store(url, create))
+        yield
     except (BrokenPipeError, click.ClickException):
         raise
     except ValueError as error:
@@ -119,6 +208,15 @@ def fail(text: str, code: int) -> NoReturn:
 def warn(text: str) -> None:
     for line in text.splitlines():
         click.echo(f"warning: {escaped(line, 1000)}", err=True)
+
+
+def without_rejects(rows: Iterable[Entry | Reject], rejects: list[Reject]) -> Iterator[Entry]:
+    """The entries among `rows`; the rejects are gathered in `rejects`."""
+    for row in rows:
+        if isinstance(row, Reject):
+            rejects.append(row)
+        else:
+            yield row
 
 
 def utc_now() -> datetime.datetime:

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -44,6 +45,20 @@ NOT_STARTED = 1
 LEGS_LOST = 3
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+class Spawn(Protocol):
+    """`Supervisor.spawn`."""
+
+    def __call__(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        ended: Callable[[int], None],
+        *,
+        standard_input: int | None = None,
+        errors: Path | None = None,
+    ) -> None: ...
 
 
 @dataclass(eq=False)
@@ -143,12 +158,22 @@ class Supervisor:
         self,
         command: list[str],
         environment: dict[str, str],
-        errors: Path,
         ended: Callable[[int], None],
+        *,
+        standard_input: int | None = None,
+        errors: Path | None = None,
     ) -> None:
-        """Run a command beside the workers, its standard error into a file; ended(exit code)."""
-        to_file = (os.POSIX_SPAWN_OPEN, 2, str(errors), os.O_WRONLY | os.O_CREAT, 0o600)
-        pid = _spawn(command, os.environ | environment, [to_file])
+        """Run a command beside the workers; ended(exit code).
+
+        standard_input: a descriptor. errors: a file for its standard error.
+        """
+        actions: list[object] = []
+        if standard_input is not None:
+            actions.append((os.POSIX_SPAWN_DUP2, standard_input, 0))
+        if errors is not None:
+            flags = os.O_WRONLY | os.O_CREAT
+            actions.append((os.POSIX_SPAWN_OPEN, 2, str(errors), flags, 0o600))
+        pid = _spawn(command, os.environ | environment, actions)
         self._jobs[pid] = ended
 
     # Signals

@@ -11,8 +11,3 @@ from screening import Rules, parse_rules
 def check_rules(document: str, list_names: Collection[str] | None) -> Rules:
     """The rules in `document`; see `screening.parse_rules`. Raises RulesError, a ValueError."""
     return parse_rules(document, list_names, read_entry, check_region)
-
-
-def rules_region(document: str) -> str | None:
-    """The region that national numbers of lists are read in. Raises RulesError."""
-    return check_rules(document, None).default_region

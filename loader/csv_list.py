@@ -2,33 +2,48 @@
 
 import contextlib
 import datetime
+import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from loader.csv_rows import (
     BOM,
     COLUMNS,
+    OVERLONG,
+    Lines,
     Row,
     csv_line,
     field_named,
     read_entry_cells,
-    read_rows,
+    read_row,
 )
+from loader.edit_table import entry_key_of
+from loader.list_keys import ListKeys
+from loader.number_rules import in_region
 from loader.numbers import read_entry
+from loader.plain_rows import PlainReader
 from loader.store import (
     DEFAULT_LIST,
     BadValueError,
     Entry,
     Reject,
     StoreError,
+    covers,
     os_problem,
     quoted,
 )
 
 HEADER = ",".join(COLUMNS)
 CUT_SHORT = "cut short"
+PIECE = 1 << 20
+
+
+def plain_reader(region: str | None) -> PlainReader:
+    """Reads the plain rows of a list's file."""
+    _, reader, _ = in_region(region)
+    return PlainReader(b",", range(len(COLUMNS)), len(COLUMNS), reader)
 
 
 class ListFile:
@@ -36,6 +51,7 @@ class ListFile:
 
     appendable: the file begins with the whole header, so a row can be added at its end.
     healing: what to write at the end before anything else, when the last row has no line end.
+    size: of the file in bytes.
     """
 
     def __init__(self, path: Path, region: str | None) -> None:
@@ -45,26 +61,40 @@ class ListFile:
         self.appendable = False
         self.line_end = "\n"
         self.healing = ""
+        self.size = 0
 
-    def __iter__(self) -> Iterator[tuple[Row, Entry | Reject | None]]:
-        """Each row with what it says; None for blank rows and the header."""
+    def __iter__(self) -> Iterator[Entry | Reject]:
+        for _, _, what in self.rows():
+            if what is not None:
+                yield what
+
+    def rows(
+        self, take: Callable[[Lines], object] = lambda _: None
+    ) -> Iterator[tuple[int, Row, Entry | Reject | None]]:
+        """Each row with its offset and what it says; None for blank rows and the header.
+
+        take: gets at the rows first, and those that it takes are not given. It is never asked about
+        the first row, which may be the header, nor about a last one without line end.
+        """
         if self._path.stem == DEFAULT_LIST and not self._path.exists():
             return
-        with system_errors(self._path), _open_text(self._path) as file:
-            self.bom = file.read(1) == BOM
-            if not self.bom:
-                file.seek(0)
+        with system_errors(self._path), self._path.open("rb") as file:
+            lines = Lines(lambda: file.read(PIECE))
+            if lines.ready() and lines.buffer.startswith(BOM):
+                self.bom = True
+                lines.take(len(BOM), 0)
             is_first = True
-            for row in read_rows(file, ","):
-                if row.blank:
-                    self.healing = "" if row.ended else self.line_end
-                    yield row, None
-                    continue
-                if is_first and self._is_header(row):
-                    yield row, None
-                else:
-                    yield row, self._read(row)
-                is_first = False
+            while is_first and lines.ready():
+                offset = lines.place
+                row = read_row(lines, ",")
+                is_first = row.blank
+                is_header = not row.blank and self._is_header(row)
+                yield offset, row, None if is_header else self._read(row)
+            for _ in lines.left_by(take):
+                offset = lines.place
+                row = read_row(lines, ",")
+                yield offset, row, self._read(row)
+            self.size = lines.place
 
     def _is_header(self, row: Row) -> bool:
         """Whether the first row names columns. Raises StoreError when they are in another order."""
@@ -83,9 +113,12 @@ class ListFile:
         self.line_end = row.raw[len(row.raw.rstrip("\r\n")) :] or "\n"
         return True
 
-    def _read(self, row: Row) -> Entry | Reject:
+    def _read(self, row: Row) -> Entry | Reject | None:
         try:
-            if not row.ended and not row.overlong:
+            if row.blank:
+                self.healing = "" if row.ended else self.line_end
+                return None
+            if not row.ended and row.problem != OVERLONG:
                 self.healing = self.line_end
                 if self.appendable and (row.problem or len(row.cells) < len(COLUMNS)):
                     self.healing = _made_unreadable(row) + self.line_end
@@ -95,6 +128,53 @@ class ListFile:
             return _entry(row.cells, self._region)
         except ValueError as error:
             return Reject(row.line, row.raw.rstrip("\r\n"), str(error))
+
+
+def rows_of(listed: ListFile, number: str, region: str | None) -> list[Entry]:
+    """The entries that are this number, or are a prefix of it, in a list's file."""
+    found: list[Entry] = []
+    reader = plain_reader(region)
+    key = entry_key_of(number)
+
+    def take(lines: Lines) -> None:
+        at: int | None = lines.at
+        while at is not None:
+            behind, count, at = reader.find(lines.buffer, lines.at, key)
+            if at is not None:
+                found.append(read_list_row(lines.buffer[at:behind], region))
+            lines.take(behind, count)
+
+    for _, _, what in listed.rows(take):
+        if isinstance(what, Entry) and covers(what.number, number):
+            found.append(what)
+    return found
+
+
+def keys_of(path: Path, region: str | None, now: datetime.datetime) -> ListKeys:
+    """The keys of a list's file; see ListKeys."""
+    found = ListKeys(now)
+    reader = plain_reader(region)
+    seconds = math.ceil(now.timestamp())
+
+    def take(lines: Lines) -> None:
+        at, count, expired, first = reader.collect(lines.buffer, lines.at, found.keys, seconds)
+        lines.take(at, count)
+        found.expired += expired
+        if first is not None:
+            found.expires(datetime.datetime.fromtimestamp(first, datetime.UTC))
+
+    for _, _, what in ListFile(path, region).rows(take):
+        if what is not None:
+            found.take(what)
+    return found
+
+
+def read_list_row(row: bytes, region: str | None) -> Entry:
+    """The entry of one row of a list, of which it is known that it has one."""
+    pieces = iter((row,))
+    lines = Lines(lambda: next(pieces, b""))
+    lines.ready()
+    return _entry(read_row(lines, ",").cells, region)
 
 
 def _made_unreadable(row: Row) -> str:
@@ -123,9 +203,8 @@ def format_row(entry: Entry, line_end: str) -> str:
     return csv_line([entry.number, date, entry.description, expires], end=line_end)
 
 
-def append(path: Path, text: str) -> None:
+def append(path: Path, data: bytes) -> None:
     """Write at the end and sync; what could not be written whole is taken back."""
-    data = text.encode()
     with system_errors(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
@@ -141,53 +220,15 @@ def append(path: Path, text: str) -> None:
             os.close(descriptor)
 
 
-def rewrite(
-    path: Path, region: str | None, changes: Mapping[str, Entry | None], added: Iterable[Entry]
-) -> None:
-    """A new file in place of the old one.
-
-    Rows of the numbers in `changes` become one row with that entry, or go (None). All other rows
-    stay as they stand, unreadable ones and hand-written forms too.
-    """
-    listed = ListFile(path, region)
-    done = set()
-    with system_errors(path), replacing(path) as file:
-        has_header = False
-        for row, what in listed:
-            if not has_header:
-                if row.blank:
-                    continue
-                has_header = True
-                file.write(BOM if listed.bom else "")
-                file.write(row.raw if listed.appendable else HEADER + listed.line_end)
-                if what is None:
-                    continue
-            if isinstance(what, Entry) and what.number in changes:
-                new = changes[what.number]
-                if new is not None and new.number not in done:
-                    done.add(new.number)
-                    file.write(format_row(new, listed.line_end))
-                continue
-            if row.overlong:
-                raise StoreError(f"lists/{path.name} line {row.line}: {row.problem}")
-            file.write(row.raw)
-        file.write(listed.healing)
-        if not has_header:
-            file.write(HEADER + "\n")
-        for entry in added:
-            file.write(format_row(entry, listed.line_end))
-
-
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file to write that takes the place of `path` at the end, whole and synced, or not at all.
+    """A new file to write, that is put at `path` at the end, whole and synced, or not at all.
 
     To be used under the lock: its working name is always the same, so nothing is left to gather.
     """
     working = path.with_name(f".{path.name}.new")
     try:
-        with working.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            _take_ownership_of(path, file.fileno())
+        with working.open("w", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -198,7 +239,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
     sync_directory(path.parent)
 
 
-def _take_ownership_of(path: Path, descriptor: int) -> None:
+def take_ownership_of(path: Path, descriptor: int) -> None:
     """An administrator's change must leave the file readable by the service's user."""
     try:
         old = path.stat()
@@ -210,16 +251,17 @@ def _take_ownership_of(path: Path, descriptor: int) -> None:
             os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
+def sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _open_text(path: Path) -> TextIO:
-    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
 
 
 @contextlib.contextmanager

@@ -2,32 +2,51 @@
 
     DIR/callsieve.toml      the rules
     DIR/lists/NAME.csv      one list: number,date,description,expires
+    DIR/changes.log         every change of a list; see csv_log.py
+    DIR/batches/            rows of imports and undos: ID.before.csv, ID.after.csv
     DIR/snapshots/          what is published from them; made anew by `callsieve reload`
 
 A change holds the list's lock file (lists/.NAME.csv.lock). One added number is one appended row,
-synced. Everything else writes a new file beside the old one, syncs it and renames it over. So a
-process killed at any moment leaves the old rows, the new rows, or the old rows and a last row
-without line end; such a row is closed by the next change and never glued to what follows.
+synced. Everything else writes a new file beside the old one, syncs it and renames it over. Before
+either, the change is recorded in the log. A process killed at any moment leaves the old list, or a
+record from which the new one is made by whoever opens the store next.
 
 Rows that cannot be read stay in the file as they are and are reported as rejects.
 """
 
 import contextlib
 import datetime
+import hashlib
+import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from loader.attached_list import (
+    AppliedChange,
+    Attached,
+    AttachedList,
+    count_changes,
+    read_attached,
+    with_change,
+)
+from loader.change_log import Batch, BatchDetails, BatchFile, Change, Origin, Part, new_batch_id
+from loader.csv_edit import CsvEdit, Prepared
+from loader.csv_files import CsvFiles, of_number
 from loader.csv_list import (
     HEADER,
     ListFile,
-    append,
     format_row,
+    keys_of,
     replacing,
-    rewrite,
-    sync_directory,
+    rows_of,
+    sync,
     system_errors,
 )
-from loader.locking import locked
+from loader.csv_new_store import make_store
+from loader.list_keys import ListKeys
+from loader.merging import checked, merged
 from loader.store import (
     DEFAULT_LIST,
     AddOutcome,
@@ -36,48 +55,17 @@ from loader.store import (
     Reject,
     StoreError,
     UnknownListError,
-    check_description,
     check_list_name,
     check_number,
-    covers,
     escaped,
     quoted,
+    rules_conflict,
+    rules_version,
 )
 
 RULES_FILE = "callsieve.toml"
 MAX_RULES_BYTES = 4_000_000
-
-NEW_RULES = """\
-# Rules of this Callsieve store. `callsieve reload` checks them and puts them into effect;
-# a file with a mistake changes nothing.
-
-# How national numbers are read, here and in the lists: a two-letter country code.
-# default_region = "PL"
-
-# Inbound calls from numbers on a list; the first rule that fits decides.
-[[forwarding]]
-list = "Default"
-action = "hangup"                  # or "redirect"
-# cause = "CALL_REJECTED"          # hangup: a FreeSWITCH cause name
-# redirect = "1000"                # redirect: an extension, a number or a SIP URI
-# called = ["+48221234567"]        # "Calls to number"; without it, every number
-# except = ["VIP"]                 # numbers on these lists pass
-
-# Numbers that a campaign does not dial, and the status that they get.
-# [campaign."Spring sale"]
-# lists = ["Default"]
-# status = "Do not call"           # without it: Blacklist
-
-# Numbers that are not called back from a queue, or from a widget.
-# [queue."Infoline"]
-# callback_lists = ["Default"]
-# [widget."Home page"]
-# callback_lists = ["Default"]
-
-# Calls that present a random number from a list of our own numbers.
-# [route."Poland"]
-# present_from = "Our numbers"
-"""
+ENDINGS = ("csv", "attached")
 
 
 class CsvStore:
@@ -86,8 +74,9 @@ class CsvStore:
     def __init__(self, directory: Path, create: bool = False) -> None:
         """Raises StoreError when the directory is no store, or is missing and not to be created."""
         self.directory = directory
-        self._lists = directory / "lists"
         self._rules = directory / RULES_FILE
+        self._files = CsvFiles(directory)
+        self._batches = self._files.batches
         with system_errors(directory):
             found = {child.name for child in directory.iterdir()} if directory.is_dir() else None
             if not found and not create:
@@ -101,20 +90,9 @@ class CsvStore:
                     f" found other files"
                 )
             if create:
-                self._create()
-
-    def _create(self) -> None:
-        self._lists.mkdir(parents=True, exist_ok=True)
-        default = self._lists / f"{DEFAULT_LIST}.csv"
-        # Rules that are missing from a store that has lists were lost: an empty file in their place
-        # would take effect with the next reload. So they are made first, and only then.
-        is_new = not any(self._lists.glob("*.csv"))
-        for path, text in ((self._rules, NEW_RULES), (default, HEADER + "\n")):
-            if (is_new or path == default) and not path.exists():
-                with self._lock(path):
-                    if not path.exists():
-                        with replacing(path) as file:
-                            file.write(text)
+                make_store(self._files.lists, self._rules, self._files.lock)
+        if os.access(directory, os.W_OK):
+            self._files.recover()
 
     @property
     def url(self) -> str:
@@ -125,115 +103,258 @@ class CsvStore:
         return self.directory / "snapshots"
 
     def list_names(self) -> tuple[str, ...]:
-        return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._files() if not bad)}))
+        return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._stems() if not bad)}))
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._files() if bad)
+        bad_names = [f"lists/{escaped(name, 80)}.csv: {bad}" for name, bad in self._stems() if bad]
+        return (*bad_names, self._files.problem) if self._files.problem else tuple(bad_names)
 
-    def _files(self) -> Iterator[tuple[str, str]]:
+    def _stems(self) -> Iterator[tuple[str, str]]:
         """Each list file's name, and what is wrong with it as the name of a list."""
-        with system_errors(self._lists):
-            if not self._lists.is_dir():
+        with system_errors(self._files.lists):
+            if not self._files.lists.is_dir():
                 return
-            stems = sorted(p.stem for p in self._lists.glob("[!.]*.csv"))
+            found = (path for end in ENDINGS for path in self._files.lists.glob(f"[!.]*.{end}"))
+            stems = sorted({path.stem for path in found})
         for stem in stems:
             try:
                 yield check_list_name(stem), ""
             except BadValueError as error:
                 yield stem, str(error)
 
-    def create_list(self, name: str) -> bool:
-        path = self._path(name)
-        with self._lock(path), system_errors(path):
-            if path.exists():
+    def create_list(self, name: str, origin: Origin | None = None) -> bool:
+        path = self._files.path(name)
+        with self._files.lock(path), system_errors(path):
+            self._files.log.recover()
+            if path.exists() or self._files.attached_path(name).exists():
                 return False
-            with replacing(path) as file:
-                file.write(HEADER + "\n")
+            self._files.sweep(name)
+            new = self._files.working_path(name)
+            new.write_text(HEADER + "\n", "utf-8")
+            sync(new)
+            self._files.commit(Change(name, "create list"), origin, {"new": new.name})
         return True
 
-    def remove_list(self, name: str) -> None:
+    def remove_list(self, name: str, origin: Origin | None = None) -> None:
         if name == DEFAULT_LIST:
             raise BadValueError(f"list {quoted(name)}: it always exists and cannot be removed")
-        path = self._path(name)
+        path = self._files.path(name)
         with self.locked(name), system_errors(path):
-            path.unlink()
-            sync_directory(path.parent)
-            _lock_path(path).unlink()
+            self._files.log.recover()
+            if self.attached(name):
+                self._files.commit(Change(name, "detach"), origin, {"detach": True})
+            else:
+                identity = new_batch_id()
+                with path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                rows = sum(1 for _ in ListFile(path, None))
+                batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
+                self._batches.make_directory()
+                change = Change(name, "remove list", batch=batch)
+                self._files.commit(change, origin, {"keep": identity})
+            self._files.lock_path(path).unlink()
+
+    def attached(self, name: str) -> Attached | None:
+        path = self._files.attached_path(name)
+        with system_errors(path):
+            return read_attached(path) if path.exists() else None
+
+    def _attached_list(self, name: str, region: str | None) -> AttachedList | None:
+        attached = self.attached(name)
+        if attached is None:
+            return None
+        return AttachedList(attached, region, lambda batch: self._batches.path(batch, "change"))
+
+    def attach(self, name: str, attached: Attached, origin: Origin | None = None) -> None:
+        path = self._files.path(name)
+        with self._files.lock(path), system_errors(path):
+            self._files.log.recover()
+            if name == DEFAULT_LIST or path.exists():
+                raise BadValueError(
+                    f"list {quoted(name)}: expected a new name or an attached list, found a list"
+                    " with rows of its own"
+                )
+            batch = Batch(new_batch_id(), 0, 0, 0, 0, 0, None, None, attached.file, attached.sha256)
+            self._set_attached(Change(name, "attach", batch=batch), attached, origin)
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,
+        since: datetime.date,
+        as_of: datetime.date,
+        region: str | None,
+        origin: Origin | None = None,
+    ) -> Batch:
+        with self.locked(name), system_errors(file):
+            self._files.log.recover()
+            attached = self.attached(name)
+            if attached is None:
+                raise BadValueError(f"list {quoted(name)}: it is not attached to a registry's file")
+            counts = count_changes(file, attached.format, region)
+            with file.open("rb") as data:
+                sha256 = hashlib.file_digest(data, "sha256").hexdigest()
+            identity = new_batch_id()
+            changed = with_change(attached, AppliedChange(since, as_of, identity, sha256))
+            batch = Batch(
+                identity,
+                counts.added,
+                0,
+                counts.removed,
+                0,
+                counts.rejected,
+                None,
+                None,
+                file.name,
+                sha256,
+            )
+            copy = self._files.working_path(name)
+            shutil.copyfile(file, copy)
+            sync(copy)
+            (kept,) = self._batches.keep(identity, {"change": copy})
+            try:
+                self._set_attached(Change(name, "apply changes", batch=batch), changed, origin)
+            except BaseException:
+                kept.unlink(missing_ok=True)
+                raise
+        return batch
+
+    def _set_attached(self, change: Change, attached: Attached, origin: Origin | None) -> None:
+        self._files.sweep(change.list)
+        working = self._files.working_path(change.list)
+        working.write_text(attached.to_json(), "utf-8")
+        sync(working)
+        self._files.commit(change, origin, {"attached": working.name})
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
-        for _, what in ListFile(self._existing(name), region):
-            if what is not None:
-                yield what
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.entries() if attached else iter(ListFile(path, region))
 
-    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
-        entry = _checked(entry)
-        path = self._path(name)
-        with self.locked(name):
+    def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
+        path = self._existing(name)
+        attached = self._attached_list(name, region)
+        return attached.keys(now) if attached else keys_of(path, region, now)
+
+    def add(
+        self, name: str, entry: Entry, region: str | None, origin: Origin | None = None
+    ) -> AddOutcome:
+        entry = checked(entry)
+        path = self._files.path(name)
+        with self._changing(name):
             listed = ListFile(path, region)
-            old = None
-            for _, what in listed:
-                if old is None and isinstance(what, Entry) and what.number == entry.number:
-                    old = what
-            new = _merged(old, entry)
+            old = next(of_number(entry.number, rows_of(listed, entry.number, region)), None)
+            new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
-            if old is not None:
-                rewrite(path, region, {new.number: new}, ())
-                return AddOutcome.UPDATED
-            if listed.appendable:
-                append(path, listed.healing + format_row(new, listed.line_end))
-            else:
-                rewrite(path, region, {}, [new])
-            return AddOutcome.ADDED
+            change = Change(name, "update" if old else "add", new.number, old, new)
+            if old is None and listed.appendable:
+                row = listed.healing + format_row(new, listed.line_end)
+                self._files.commit(change, origin, {"at": listed.size, "row": row})
+                return AddOutcome.ADDED
+            with self._editing(name, region) as edit:
+                edit.write(new, old)
+                edit.prepare()
+                self._files.commit(change, origin, {"new": edit.new.name})
+        return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
     def add_many(
-        self, name: str, entries: Iterable[Entry], region: str | None, *, dry_run: bool = False
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        region: str | None,
+        origin: Origin | None = None,
+        *,
+        dry_run: bool = False,
     ) -> dict[AddOutcome, int]:
-        counts = dict.fromkeys(AddOutcome, 0)
-        path = self._path(name)
-        with self.locked(name):
-            known: dict[str, Entry] = {}
-            for _, what in ListFile(path, region):
-                if isinstance(what, Entry):
-                    known.setdefault(what.number, what)
-            had = len(known)
-            changed: dict[str, Entry] = {}
+        with self.edit(name, region) as edit:
             for entry in entries:
-                old = known.get(entry.number)
-                new = _merged(old, _checked(entry))
-                if new == old:
-                    counts[AddOutcome.PRESENT] += 1
-                    continue
-                known[new.number] = new
-                if old is None:
-                    counts[AddOutcome.ADDED] += 1
-                else:
-                    counts[AddOutcome.UPDATED] += 1
-                    changed[new.number] = new
-            added = list(known.values())[had:]  # a dict keeps the order of first insertion
-            if (added or changed) and not dry_run:
-                rewrite(path, region, changed, added)
-        return counts
+                edit.put(entry)
+            if not dry_run:
+                edit.commit(BatchDetails(origin=origin))
+            return edit.counts
 
-    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
+    def remove(
+        self, name: str, number: str, region: str | None, origin: Origin | None = None
+    ) -> tuple[Entry, ...]:
         check_number(number)
-        path = self._path(name)
-        with self.locked(name):
-            removed = tuple(
-                what
-                for _, what in ListFile(path, region)
-                if isinstance(what, Entry) and what.number == number
-            )
+        with self._changing(name):
+            rows = rows_of(ListFile(self._files.path(name), region), number, region)
+            removed = tuple(of_number(number, rows))
             if removed:
-                rewrite(path, region, {number: None}, ())
+                with self._editing(name, region) as edit:
+                    edit.drop(removed[0])
+                    edit.prepare()
+                    change = Change(name, "remove", number, removed[0])
+                    self._files.commit(change, origin, {"new": edit.new.name})
         return removed
+
+    @contextlib.contextmanager
+    def edit(self, name: str, region: str | None, replace: bool = False) -> Iterator[CsvEdit]:
+        with self._changing(name), self._editing(name, region, replace) as edit:
+            yield edit
+
+    def _editing(self, name: str, region: str | None, replace: bool = False) -> CsvEdit:
+        path = self._files.path(name)
+        self._files.sweep(name)
+
+        def make(edit: CsvEdit, prepared: Prepared, details: BatchDetails) -> Batch:
+            return self._make_batch(name, edit, prepared, details)
+
+        return CsvEdit(path, region, secrets.token_hex(4), replace, self._batches, make)
+
+    def _make_batch(
+        self, name: str, edit: CsvEdit, prepared: Prepared, details: BatchDetails
+    ) -> Batch:
+        counts = edit.counts
+        batch = Batch(
+            new_batch_id(),
+            counts[AddOutcome.ADDED],
+            counts[AddOutcome.UPDATED],
+            edit.removed,
+            counts[AddOutcome.PRESENT],
+            details.rejected,
+            prepared.before,
+            prepared.after,
+            details.source,
+            details.source_sha256,
+            details.undoes,
+        )
+        parts = (("before", edit.before), ("after", edit.after))
+        files = {part: working for part, working in parts if getattr(prepared, part)}
+        kept = self._batches.keep(batch.id, files)
+        try:
+            change = Change(name, details.what, batch=batch)
+            self._files.commit(change, details.origin, {"new": edit.new.name})
+        except BaseException:
+            for path in kept:
+                path.unlink(missing_ok=True)
+            raise
+        return batch
+
+    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+        return self._batches.rows(batch, part)
+
+    def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
+        return self._batches.find(batch, part, number)
+
+    def check_batch(self, batch: Batch) -> None:
+        self._batches.check(batch)
+
+    def log_lines(self) -> Iterator[bytes]:
+        return self._files.log.lines()
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         check_number(number)
         for name in self.list_names():
-            for what in self.entries(name, region):
-                if isinstance(what, Entry) and covers(what.number, number):
-                    yield name, what
+            path = self._existing(name)
+            attached = self._attached_list(name, region)
+            if attached:
+                found = attached.find(number)
+            else:
+                found = iter(rows_of(ListFile(path, region), number, region))
+            for entry in found:
+                yield name, entry
 
     def rules_text(self) -> str:
         with system_errors(self._rules), self._rules.open("rb") as file:
@@ -246,52 +367,42 @@ class CsvStore:
             line = data.count(b"\n", 0, error.start) + 1
             raise StoreError(f"{self._rules}: line {line}: expected UTF-8") from None
 
+    def put_rules(self, text: str, version: str) -> None:
+        with self._files.lock(self._rules):
+            found = rules_version(self.rules_text())
+            if found != version:
+                raise rules_conflict(found, version)
+            with system_errors(self._rules), replacing(self._rules) as file:
+                file.write(text)
+
+    def source(self, name: str) -> str:
+        attached = self.attached(name)
+        return attached.file if attached else str(self._files.path(name))
+
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        with self._lock(self._existing(name)):
+        with self._files.lock(self._existing(name)):
+            self._files.recover()
             self._existing(name)  # it may have been removed while this waited
             yield
 
-    def _lock(self, path: Path) -> contextlib.AbstractContextManager[None]:
-        with system_errors(path.parent):
-            path.parent.mkdir(exist_ok=True)
-        return locked(_lock_path(path), f"{path.parent.name}/{path.name}")
-
-    def _path(self, name: str) -> Path:
-        return self._lists / f"{check_list_name(name)}.csv"
+    @contextlib.contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        """The same for whoever changes the list: not without a log that it can be recorded in."""
+        with self.locked(name):
+            self._files.log.recover()
+            if attached := self.attached(name):
+                raise BadValueError(
+                    f"list {quoted(name)}: it is attached to {escaped(attached.file)}, which is"
+                    " only read; put the number in another list"
+                )
+            yield
 
     def _existing(self, name: str) -> Path:
-        path = self._path(name)
+        path = self._files.path(name)
         with system_errors(path):
-            if name != DEFAULT_LIST and not path.exists():
+            there = path.exists() or self._files.attached_path(name).exists()
+            if name != DEFAULT_LIST and not there:
                 names = ", ".join(self.list_names())
                 raise UnknownListError(f"list {quoted(name)}: expected one of {names}")
         return path
-
-
-def _checked(entry: Entry) -> Entry:
-    check_number(entry.number)
-    check_description(entry.description)
-    if entry.expires is not None and entry.expires.utcoffset() is None:
-        raise BadValueError("expires: expected a time with a zone")
-    if entry.description == (stripped := entry.description.strip()):
-        return entry
-    return Entry(entry.number, entry.date, stripped, entry.expires)
-
-
-def _merged(old: Entry | None, new: Entry) -> Entry:
-    """What the list says of a number after `new` was added; `old` is what it said before."""
-    date = new.date
-    if date is None:
-        if old is None or old.expired(datetime.datetime.now(datetime.UTC)):
-            date = datetime.date.today()
-        else:
-            date = old.date
-    description = new.description or (old.description if old else "")
-    if date == new.date and description == new.description:
-        return new
-    return Entry(new.number, date, description, new.expires)
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")

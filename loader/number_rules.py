@@ -45,7 +45,7 @@ _EXTENSION = re.compile(
 )
 _ONE_RUN_OF_DIGITS = re.compile(r"[^\d+]*\+*\d+[^\d+]*")
 # Marks that people set between digits and that belong to no Unicode class of their own.
-_MARKS = frozenset("()./[]\uff08\uff09\uff0e\uff0f\uff3b\uff3d\u2212\u30fc")
+_MARKS = frozenset("()./[]~\u2053\u223c\uff5e\uff08\uff09\uff0e\uff0f\uff3b\uff3d\u2212\u30fc")
 _PUNCTUATION_CLASSES = frozenset({"Zs", "Pd", "Cf"})  # spaces, dashes, invisible marks
 _KEYS = {"+": "+", "\uff0b": "+", "*": "*", "\uff0a": "*", "#": "#", "\uff03": "#"}
 

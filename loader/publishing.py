@@ -1,13 +1,13 @@
 """From a store to the published snapshots and rules that running services follow."""
 
 import datetime
-from array import array
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from loader.store import NAMED_REJECTS, Reject, Store, StoreError, escaped, is_prefix
-from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError, pack
+from loader.key_table import count_distinct
+from loader.store import Reject, Store, StoreError, escaped, is_prefix
+from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError
 
 RULES_DOCUMENT = "rules"
 
@@ -59,39 +59,39 @@ def publish_list(
     """
     # Under the lock, so that of two publishers the one that read last publishes last.
     with store.locked(name):
-        keys = array("Q")
-        prefixes = set()
-        rejects = expired = 0
-        named: list[Reject] = []
-        next_expiry: datetime.datetime | None = None
-        for what in store.entries(name, region):
-            if isinstance(what, Reject):
-                rejects += 1
-                if len(named) < NAMED_REJECTS:
-                    named.append(what)
-                continue
-            if what.expires is not None:
-                if what.expired(now):
-                    expired += 1
-                    continue
-                next_expiry = min(next_expiry or what.expires, what.expires)
-            if is_prefix(what.number):
-                prefixes.add(what.number)
-            else:
-                keys.append(pack(what.number))
-        entries = len(set(keys)) + len(prefixes)
+        found = store.keys(name, region, now)
+        entries = count_distinct(found.keys) + len(found.prefixes)
         generation = catalog.publish(
             name,
-            keys,
-            sorted(prefixes),
+            found.keys,
+            sorted(found.prefixes),
             {
-                "entries": entries,
-                "rejects": rejects,
-                "next_expiry": next_expiry.isoformat() if next_expiry else None,
-                "published_at": now.isoformat(),
+                **list_info(entries, found.rejects, found.next_expiry, now),
+                "as_of": found.as_of.isoformat() if found.as_of else None,
+                "stale_after": found.stale_after.isoformat() if found.stale_after else None,
             },
         )
-    return ListReport(name, generation, entries, rejects, expired, next_expiry, tuple(named))
+    return ListReport(
+        name,
+        generation,
+        entries,
+        found.rejects,
+        found.expired,
+        found.next_expiry,
+        tuple(found.named_rejects),
+    )
+
+
+def list_info(
+    entries: int, rejects: int, next_expiry: datetime.datetime | None, now: datetime.datetime
+) -> dict[str, Any]:
+    """What is published with a list's numbers."""
+    return {
+        "entries": entries,
+        "rejects": rejects,
+        "next_expiry": next_expiry.isoformat() if next_expiry else None,
+        "published_at": now.isoformat(),
+    }
 
 
 def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> RulesReport[T]:

@@ -5,6 +5,7 @@ row that could not be read, the checks of names and values, the errors, and the 
 """
 
 import datetime
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:  # these import this module
+    from loader.attached_list import Attached
+    from loader.change_log import Batch, BatchDetails, Origin
+    from loader.csv_rows import Lines
+    from loader.key_table import KeyTable
+    from loader.list_keys import ListKeys
+    from loader.plain_rows import PlainReader
 
 DEFAULT_LIST = "Default"
 MAX_NAME_CHARACTERS = 64
@@ -35,6 +44,10 @@ class BadValueError(StoreError, ValueError):
 
 class UnknownListError(BadValueError):
     """There is no list of that name."""
+
+
+class RulesConflictError(StoreError):
+    """Somebody changed the rules since the version that the new ones were made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +85,56 @@ class AddOutcome(StrEnum):
     UPDATED = "updated"
 
 
+class Edit(Protocol):
+    """Many changes of one list that become one batch, or nothing; see Store.edit."""
+
+    @property
+    def counts(self) -> dict[AddOutcome, int]:
+        """Entries put so far, by what became of them."""
+
+    @property
+    def removed(self) -> int:
+        """Numbers dropped; with `replace` also those that go, once prepare() has found them."""
+
+    def put(self, entry: Entry) -> object:
+        """As Store.add; `counts` says what became of it."""
+
+    def take_plain(
+        self, lines: "Lines", reader: "PlainReader", kept_out: "KeyTable | None"
+    ) -> None:
+        """Put the next rows that `reader` can read and `kept_out` does not cover, at full speed.
+
+        It may leave any row, which is then read by csv_rows.read_row and put; so it may do nothing.
+        """
+
+    def current(self, number: str) -> Entry | None:
+        """What the list is to have for this number."""
+
+    def write(self, new: Entry, old: Entry | None) -> None:
+        """Give a number this very entry. old: what current() says."""
+
+    def drop(self, old: Entry) -> None:
+        """Take the number out that current() says has this entry."""
+
+    def take_back(self, batch: "Batch", left: "KeyTable") -> int:
+        """Give the numbers of a batch of this list what they had before it, if they have what it
+        gave them; how many got a row back. Those that were changed since go into `left`.
+
+        undo.take_back does it by the methods above.
+        """
+
+    def prepare(self) -> object:
+        """All of commit() but the change itself."""
+
+    def commit(self, details: "BatchDetails") -> "Batch | None":
+        """Make all changes in one step; the record of it. None: the list has all that already."""
+
+
 class Store(Protocol):
     """What a store does. `region` is the default region that national numbers are read in.
+
+    Every change is recorded in the change log (change_log.py) in the same step; `origin` says where
+    it comes from, and None means this process.
 
     Every method raises StoreError when the store cannot be read or written, and UnknownListError
     for the name of a list that is not there.
@@ -92,16 +153,23 @@ class Store(Protocol):
     def problems(self) -> tuple[str, ...]:
         """What lies in the store and can be no list, one sentence each."""
 
-    def create_list(self, name: str) -> bool:
+    def create_list(self, name: str, origin: "Origin | None" = None) -> bool:
         """False when it was there already."""
 
-    def remove_list(self, name: str) -> None:
+    def remove_list(self, name: str, origin: "Origin | None" = None) -> None:
         """Remove a list and all its entries. Raises BadValueError for `Default`."""
 
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
         """All rows in order, expired ones and repeated numbers too."""
 
-    def add(self, name: str, entry: Entry, region: str | None) -> AddOutcome:
+    def keys(self, name: str, region: str | None, now: datetime.datetime) -> "ListKeys":
+        """What of the list counts at `now`, for publishing; list_keys.list_keys makes it of
+        entries().
+        """
+
+    def add(
+        self, name: str, entry: Entry, region: str | None, origin: "Origin | None" = None
+    ) -> AddOutcome:
         """Put one number into a list; on disk when this returns.
 
         A number that is there already gets this entry's expiry (none: it stays for ever), and its
@@ -109,36 +177,123 @@ class Store(Protocol):
         """
 
     def add_many(
-        self, name: str, entries: Iterable[Entry], region: str | None, *, dry_run: bool = False
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        region: str | None,
+        origin: "Origin | None" = None,
+        *,
+        dry_run: bool = False,
     ) -> dict[AddOutcome, int]:
         """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
 
-    def remove(self, name: str, number: str, region: str | None) -> tuple[Entry, ...]:
+    def remove(
+        self, name: str, number: str, region: str | None, origin: "Origin | None" = None
+    ) -> tuple[Entry, ...]:
         """Take a number (canonical text, prefix or "anonymous") out; empty when it was not
         there.
+        """
+
+    def edit(
+        self, name: str, region: str | None, replace: bool = False
+    ) -> AbstractContextManager[Edit]:
+        """Many changes of one list in one step, which Edit.commit makes; without it, none.
+
+        replace: commit takes out every number that was not put. The list is locked meanwhile.
+        """
+
+    def attached(self, name: str) -> "Attached | None":
+        """How the list is attached to a registry's file; None: it has rows of its own."""
+
+    def attach(self, name: str, attached: "Attached", origin: "Origin | None" = None) -> None:
+        """Make a new list, or one that is attached, the numbers of a registry's file.
+
+        Raises BadValueError for a list with rows of its own.
+        """
+
+    def apply_changes(
+        self,
+        name: str,
+        file: Path,
+        since: datetime.date,
+        as_of: datetime.date,
+        region: str | None,
+        origin: "Origin | None" = None,
+    ) -> "Batch":
+        """Apply a registry's change file to an attached list, which keeps a copy of it.
+
+        since: the day whose numbers it changes; as_of: the day whose numbers they are then.
+        Raises BadValueError when it does not follow what the list has.
         """
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         """(list, entry) of each entry that is this number or a prefix of it, expired ones too."""
 
+    def log_lines(self) -> Iterator[bytes]:
+        """The records of the change log, from the first on; for change_log.read_records.
+
+        Raises BrokenLogError when records are known to be missing at the end.
+        """
+
+    def batch_rows(
+        self, batch: "Batch", part: Literal["before", "after"]
+    ) -> Iterator[Entry | Reject]:
+        """The rows of a batch; each number once in each part."""
+
+    def find_in_batch(
+        self, batch: "Batch", part: Literal["before", "after"], number: str
+    ) -> Iterator[Entry]:
+        """The batch's entries that are this number or a prefix of it."""
+
+    def check_batch(self, batch: "Batch") -> None:
+        """Raises BrokenLogError when the batch's rows are not those that were recorded."""
+
     def rules_text(self) -> str: ...
+
+    def put_rules(self, text: str, version: str) -> None:
+        """Put `text` in place of the rules whose rules_version() is `version`, unchecked.
+
+        Raises RulesConflictError when the store has another version by now.
+        """
+
+    def source(self, name: str) -> str:
+        """Where the list is, for people: a file, or the URL and the list in it."""
 
     def locked(self, name: str) -> AbstractContextManager[None]:
         """No other process changes or publishes this list meanwhile. Not to be nested."""
 
 
 def open_store(url: str, create: bool = False) -> Store:
-    """The store at `url`: `csv:DIRECTORY`.
+    """The store at `url`: `csv:DIRECTORY`, or Redis, whose URLs loader.redis_url describes.
 
-    create: make what is missing, the list Default and a commented rules file included.
+    create: make what is missing, the list Default and commented rules included.
     Raises BadValueError for an unknown kind of store, StoreError when there is none at that place.
+    Redis is connected to when it is first needed.
     """
+    # Both import this module, and redis-py takes 0.1 s to load.
     scheme, colon, rest = url.partition(":")
-    if not colon or scheme != "csv" or not rest:
-        raise BadValueError(f"store: expected csv:DIRECTORY, found {quoted(url)}")
-    from loader.csv_store import CsvStore  # it imports this module
+    if colon and scheme == "csv" and rest:
+        from loader.csv_store import CsvStore
 
-    return CsvStore(Path(rest), create=create)
+        return CsvStore(Path(rest), create=create)
+    if rest.startswith("//") and scheme.startswith("redis"):
+        from loader.redis_store import RedisStore
+
+        return RedisStore(url, create=create)
+    # What stands here may hold a password.
+    raise BadValueError(f"store: expected csv:DIRECTORY or redis://HOST, found {quoted(scheme)}:")
+
+
+def rules_version(text: str) -> str:
+    """Names a text of the rules: the first 12 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def rules_conflict(found: str, expected: str) -> RulesConflictError:
+    return RulesConflictError(
+        f"rules: expected version {expected}, found {found}: somebody changed them meanwhile;"
+        " get them again and make your change in the new ones"
+    )
 
 
 def covers(entry_number: str, number: str) -> bool:

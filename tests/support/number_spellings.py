@@ -63,7 +63,7 @@ def spelling(rng: Random) -> tuple[str, str | None]:
         return _spoil(rng, _short_number(rng, region)), region
     home, number = rng.choice(example_numbers())
     if rng.random() < 0.7:
-        number = _neighbour(rng, number)
+        number = neighbour(rng, number)
     place = rng.random()
     region = home if place < 0.7 and home != "001" else rng.choice(REGIONS)
     text = _spell(rng, number, region)
@@ -77,7 +77,7 @@ def spellings(seed: int, count: int) -> Iterator[tuple[str, str | None]]:
     return (spelling(rng) for _ in range(count))
 
 
-def _neighbour(rng: Random, number: PhoneNumber) -> PhoneNumber:
+def neighbour(rng: Random, number: PhoneNumber) -> PhoneNumber:
     """A number that shares its beginning with the given one."""
     digits = str(number.national_number)
     kept = rng.randint(1, len(digits))

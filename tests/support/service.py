@@ -19,10 +19,14 @@ STOP_SECONDS = 10
 
 @dataclass
 class Service:
-    """A running service. `log` is where its standard error goes."""
+    """A running service. `store`: its directory; `url`: of its store, which is there by default.
+
+    `log` is where its standard error goes.
+    """
 
     process: subprocess.Popen[str]
     store: Path
+    url: str
     address: tuple[str, int]
     log: Path
 
@@ -37,7 +41,7 @@ class Service:
         return decision
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(*arguments, store=self.store)
+        return run(*arguments, store=self.url)
 
     def logged(self) -> list[dict[str, Any]]:
         whole_lines, _, _ = self.log.read_text("utf-8").rpartition("\n")
@@ -61,14 +65,19 @@ class Service:
         return self.process.wait(STOP_SECONDS)
 
 
-def run(*arguments: str, store: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`callsieve ARGUMENTS`, to its end."""
+def run(
+    *arguments: str, store: Path | str | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """`callsieve ARGUMENTS`, to its end.
+
+    store: a CSV store's directory, or a URL. more: variables of its environment.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "CALLSIEVE_STORE"}
     if store is not None:
-        environment["CALLSIEVE_STORE"] = f"csv:{store}"
+        environment["CALLSIEVE_STORE"] = f"csv:{store}" if isinstance(store, Path) else store
     return subprocess.run(
         [*CALLSIEVE, *arguments],
-        env=environment,
+        env=environment | more,
         capture_output=True,
         text=True,
         timeout=60,
@@ -77,12 +86,15 @@ def run(*arguments: str, store: Path | None = None) -> subprocess.CompletedProce
 
 
 @contextmanager
-def running(store: Path, *options: str, **environment: str) -> Iterator[Service]:
+def running(
+    store: Path, *options: str, url: str | None = None, **environment: str
+) -> Iterator[Service]:
     """A service on a free port, ready; stopped at the end, by force if need be."""
+    url = url or f"csv:{store}"
     log = store.parent / f"{store.name}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*CALLSIEVE, "serve", "--store", f"csv:{store}", "--listen", "127.0.0.1:0", *options],
+            [*CALLSIEVE, "serve", "--store", url, "--listen", "127.0.0.1:0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -94,7 +106,7 @@ def running(store: Path, *options: str, **environment: str) -> Iterator[Service]
             line = process.stdout.readline()
             assert line.startswith("listening on "), log.read_text("utf-8")
             host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
-            yield Service(process, store, (host, int(port)), log)
+            yield Service(process, store, url, (host, int(port)), log)
         finally:
             if process.poll() is None:
                 process.kill()

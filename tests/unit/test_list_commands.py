@@ -7,48 +7,20 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
-from callsieve import list_commands
-from callsieve.list_commands import COMMANDS
+from callsieve import import_command, list_commands, log_commands
 from callsieve.wiring import check_rules
 from loader.csv_store import CsvStore
-from lookup_core import Catalog, PublishedList
+from lookup_core import Catalog
+from tests.support.shell import Shell, polish_shell
 
+COMMANDS = (*list_commands.COMMANDS, *import_command.COMMANDS, *log_commands.COMMANDS)
 TODAY = datetime.date.today().isoformat()
-
-
-class Shell:
-    """Runs commands on one store."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.group = click.Group("callsieve")
-        for command in COMMANDS:
-            self.group.add_command(command)
-
-    def run(self, *arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(
-            self.group, arguments, env={"CALLSIEVE_STORE": f"csv:{self.directory}"}
-        )
-        assert result.exit_code == code, result.output
-        return result
-
-    def published(self, name: str = "Default") -> PublishedList:
-        found = Catalog(self.directory / "snapshots").current().lists[name]
-        assert isinstance(found, PublishedList)
-        return found
-
-    def write(self, file: str, text: str) -> None:
-        (self.directory / file).write_text(text)
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = Shell(tmp_path / "store")
-    CsvStore(shell.directory, create=True)
-    shell.write("callsieve.toml", 'default_region = "PL"\n')
-    return shell
+    return polish_shell(tmp_path)
 
 
 def test_an_added_number_is_published_at_once(shell: Shell) -> None:
@@ -200,7 +172,10 @@ def test_names_that_would_do_harm_in_freeswitch_are_refused(shell: Shell, name: 
         (["remove", "Default", "+48*12"], "found '+48*12'"),
         (["list", "show", "Nope"], "list 'Nope': expected one of Default"),
         (["find", ""], "found ''"),
-        (["find", "1", "--store", "mysql:x"], "store: expected csv:DIRECTORY, found 'mysql:x'"),
+        (
+            ["find", "1", "--store", "mysql:x"],
+            "expected csv:DIRECTORY or redis://HOST, found 'mysql'",
+        ),
     ],
 )
 def test_bad_values_change_nothing(shell: Shell, arguments: list[str], problem: str) -> None:
@@ -276,7 +251,7 @@ def test_import(shell: Shell, tmp_path: Path) -> None:
     reject = "  line 4: 'abc;': "
     output = shell.run("import", "Default", str(file), "--dry-run", code=3).output
     assert output.splitlines()[:2] == [
-        "numbers.csv: semicolon-separated; number = column 1 'Telefon',"
+        "numbers.csv: UTF-8, semicolon-separated; number = column 1 'Telefon',"
         " description = column 2 'Opis'",
         "Default: 2 added, 0 already there, 0 updated, 1 rejected",
     ]
@@ -287,7 +262,7 @@ def test_import(shell: Shell, tmp_path: Path) -> None:
 
     output = shell.run("import", "Default", str(file), code=3).output
     assert "1 rejected (generation 1, 2 entries)\n" in output
-    assert output.endswith(f"rejected rows: {file}.rejects.csv\n")
+    assert f"\nrejected rows: {file}.rejects.csv\n" in output
     report = json.loads(shell.run("import", "Default", str(file), "--json", code=3).output)
     assert report["already_there"] == 2
     assert report["columns"]["number"] == {"position": 1, "name": "Telefon"}

@@ -1,17 +1,34 @@
-"""The CSV store against a dictionary, with hand edits and reopening in between."""
+"""Every store against a dictionary, with reopening and what others leave in it in between."""
 
 import dataclasses
 import datetime
-import shutil
-import tempfile
 from pathlib import Path
+from typing import cast
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from loader.csv_store import CsvStore
-from loader.store import AddOutcome, Entry, Reject, covers
+from loader.redis_store import RedisStore
+from loader.store import (
+    AddOutcome,
+    Entry,
+    Reject,
+    RulesConflictError,
+    Store,
+    covers,
+    open_store,
+    rules_version,
+)
+from tests.conftest import NewStore
 
 REGION = "PL"
 NOW = datetime.datetime.now(datetime.UTC)
@@ -51,24 +68,51 @@ bad_rows = st.sampled_from(
     ["abc", "600100200,yesterday", "600100200,,,never", 'x,"open', "600100200,,a,,e", "1,2\x013"]
 )
 
+# Fields and values that Callsieve writes none of: too short, no number, no day, cut short.
+bad_fields = st.sampled_from(
+    [
+        (b"short", b"\0\0\0"),
+        (bytes(8), b"\0\0\0"),
+        (b"\x40" + bytes(7), b"\0\0\0"),
+        (b"\0\0\0\x0b\x50\xd1\x5d\x01", b""),
+        (b"\0\0\0\x0b\x50\xd1\x5d\x02", b"\x80\0\0\x01"),
+        (b"\0\0\0\x0b\x50\xd1\x5d\x03", b"\x7f\xff\xff"),
+        (b"\0\0\0\x0b\x50\xd1\x5d\x04", b"\0\0\0\xff"),
+    ]
+)
+
 
 class StoreMachine(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    """What every store does. `rejects`: the rows of each list that cannot be read."""
+
+    store: Store
+
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="callsieve-store-"))
+        self.url = url
         self.model: dict[str, dict[str, Entry]] = {"Default": {}}
         self.rejects: dict[str, list[str]] = {"Default": []}
-
-    def teardown(self) -> None:
-        shutil.rmtree(self.directory)
+        self.texts: list[str] = []
 
     @initialize()
     def open_new(self) -> None:
-        self.store = CsvStore(self.directory / "store", create=True)
+        self.store = open_store(self.url, create=True)
+        self.texts.append(self.store.rules_text())
 
     @rule()
     def reopen(self) -> None:
-        self.store = CsvStore(self.directory / "store")
+        self.store = open_store(self.url)
+
+    @rule(text=st.text(max_size=100), based_on=st.integers(0, 3))
+    def put_rules(self, text: str, based_on: int) -> None:
+        """Made from the newest version or from one before."""
+        before = self.texts[-min(based_on + 1, len(self.texts))]
+        if before == self.texts[-1]:
+            self.store.put_rules(text, rules_version(before))
+            self.texts.append(text)
+        else:
+            with pytest.raises(RulesConflictError):
+                self.store.put_rules(text, rules_version(before))
 
     @rule(name=list_names)
     def create_list(self, name: str) -> None:
@@ -124,10 +168,43 @@ class StoreMachine(RuleBasedStateMachine):
         had = self.model[name].pop(number, None)
         assert self.store.remove(name, number, REGION) == (() if had is None else (had,))
 
+    @rule(number=numbers)
+    def find(self, number: str) -> None:
+        expected = [
+            (name, entry)
+            for name in sorted(self.model)
+            for entry in self.model[name].values()
+            if covers(entry.number, number)
+        ]
+        found = list(self.store.find(number, REGION))
+        assert sorted(found, key=_place) == sorted(expected, key=_place)
+
+    @invariant()
+    def holds_the_model(self) -> None:
+        assert self.store.list_names() == tuple(sorted(self.model))
+        for name, expected in self.model.items():
+            rows = list(self.store.entries(name, REGION))
+            found = [row for row in rows if isinstance(row, Entry)]
+            assert self.in_order(found) == self.in_order(list(expected.values()))
+            self.check_rejects(
+                [row.text for row in rows if isinstance(row, Reject)], self.rejects[name]
+            )
+        assert self.store.rules_text() == self.texts[-1]
+
+    def in_order(self, found: list[Entry]) -> list[Entry]:
+        return sorted(found, key=lambda entry: entry.number)
+
+    def check_rejects(self, found: list[str], expected: list[str]) -> None:
+        assert len(found) == len(expected)
+
+
+class CsvMachine(StoreMachine):
+    """Its files are also written by hand, and keep their order."""
+
     @rule(data=st.data(), row=bad_rows, ended=st.booleans())
     def leave_a_bad_row(self, data: st.DataObject, row: str, ended: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
-        file = self.store.directory / "lists" / f"{name}.csv"
+        file = self.directory / "lists" / f"{name}.csv"
         text = file.read_bytes().decode()
         glue = "" if text.endswith("\n") else "\n"
         if glue:  # a row left without line end before: an editor would end it, and so it stays bad
@@ -139,7 +216,7 @@ class StoreMachine(RuleBasedStateMachine):
     def write_by_hand(self, data: st.DataObject, number: str) -> None:
         """A short row in another spelling, as an editor saves it."""
         name = data.draw(st.sampled_from(sorted(self.model)))
-        file = self.store.directory / "lists" / f"{name}.csv"
+        file = self.directory / "lists" / f"{name}.csv"
         text = file.read_bytes().decode()
         if number in self.model[name] or not text.endswith("\n"):
             return
@@ -149,30 +226,40 @@ class StoreMachine(RuleBasedStateMachine):
         file.write_bytes((text + f"{spelled}\r\n").encode())
         self.model[name][number] = Entry(number)
 
-    @rule(number=numbers)
-    def find(self, number: str) -> None:
-        expected = [
-            (name, entry)
-            for name in sorted(self.model)
-            for entry in self.model[name].values()
-            if covers(entry.number, number)
-        ]
-        assert list(self.store.find(number, REGION)) == expected
+    @property
+    def directory(self) -> Path:
+        return Path(self.url.removeprefix("csv:"))
 
-    @invariant()
-    def holds_the_model(self) -> None:
-        assert self.store.list_names() == tuple(sorted(self.model))
-        for name, expected in self.model.items():
-            rows = list(self.store.entries(name, REGION))
-            found = [row for row in rows if isinstance(row, Entry)]
-            assert found == list(expected.values())
-            rejects = [row.text for row in rows if isinstance(row, Reject)]
-            assert len(rejects) == len(self.rejects[name])
-            # A last row that was cut short may have been closed; its own text still begins it.
-            assert all(
-                now.startswith(was) for now, was in zip(rejects, self.rejects[name], strict=True)
-            )
+    def in_order(self, found: list[Entry]) -> list[Entry]:
+        return found
+
+    def check_rejects(self, found: list[str], expected: list[str]) -> None:
+        assert len(found) == len(expected)
+        # A last row that was cut short may have been closed; its own text still begins it.
+        assert all(now.startswith(was) for now, was in zip(found, expected, strict=True))
 
 
-StoreMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
-TestCsvStore = StoreMachine.TestCase
+class RedisMachine(StoreMachine):
+    """Others may write into Redis what is no entry."""
+
+    @rule(data=st.data(), field=bad_fields)
+    def leave_a_bad_field(self, data: st.DataObject, field: tuple[bytes, bytes]) -> None:
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        assert isinstance(self.store, RedisStore)
+        list_id = self.store.state().lists[name]
+        new = self.store.client.call("HSET", self.store.key("b", list_id, 0), *field)
+        self.rejects[name] += ["field"] * new
+
+
+def _place(found: tuple[str, Entry]) -> tuple[str, str]:
+    return found[0], found[1].number
+
+
+MACHINES = {"csv": CsvMachine, "redis": RedisMachine}
+SETTINGS = settings(max_examples=100, stateful_step_count=25, deadline=None)
+
+
+def test_a_store_is_a_dictionary_of_dictionaries(new_store: NewStore) -> None:
+    machine = MACHINES["csv" if new_store().startswith("csv") else "redis"]
+    make = cast("type[StoreMachine]", lambda: machine(new_store()))
+    run_state_machine_as_test(make, settings=SETTINGS)

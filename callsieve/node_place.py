@@ -1,0 +1,133 @@
+"""A Redis store as this node has it: commands publish by bringing the node up to date."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from callsieve.stores import Place, StoreHealth, utc_now
+from callsieve.wiring import check_rules
+from loader.publishing import ListReport, StoreReport
+from loader.redis_follow import FOLLOWING, node_reports, state_of
+from loader.redis_node import Node
+from loader.redis_store import RedisStore
+from loader.store import Store, StoreError
+from lookup_core import Catalog, PublishedList
+from screening import Rules
+
+# A follower writes down every second or two how it goes.
+SILENT_SECONDS = 10.0
+
+
+class NodePlace(Place):
+    """Publishes through the change stream: what this node's follower does too, and they may race.
+
+    So a report may say that nothing was published: somebody else was faster.
+    """
+
+    rules_name = "the store's rules"
+
+    def __init__(self, store: Store) -> None:
+        assert isinstance(store, RedisStore)
+        self.redis_store = store
+        super().__init__(store)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        self.redis_store.node.create()
+        directory = self.store.catalog_directory
+        # A process that was killed while it made the catalog may have left it without this file.
+        return Catalog(directory, create=not (directory / "catalog.json").exists())
+
+    @cached_property
+    def node(self) -> Node[Rules]:
+        return Node(self.redis_store, self.catalog, check_rules)
+
+    def publish(self, name: str, region: str | None) -> ListReport:  # noqa: ARG002
+        report = self.node.catch_up(utc_now())
+        for one in report.lists:
+            if one.name == name:
+                return one
+        found = self.catalog.current().lists.get(name)
+        if not isinstance(found, PublishedList):
+            raise StoreError("\n".join(report.problems) or f"{name}: not published")
+        return _report_of(found)
+
+    def publish_lists(self, names: Iterable[str]) -> StoreReport[Rules]:
+        return self.node.reread(names, utc_now())
+
+    def publish_rules(self) -> None:
+        report = self.node.catch_up(utc_now())
+        if report.problems:
+            raise StoreError("\n".join(report.problems))
+
+    def withdraw(self, name: str) -> None:  # noqa: ARG002
+        self.node.catch_up(utc_now())
+
+    def start(self) -> StoreReport[Rules]:
+        """Without Redis, from what this node has, if it has rules."""
+        try:
+            return self.node.catch_up(utc_now())
+        except StoreError as error:
+            if not self.has_rules:
+                raise
+            return StoreReport((), (), None, (str(error),))
+
+    def health(self) -> StoreHealth:
+        """Asks Redis itself, and the follower's last words."""
+        store = self.redis_store
+        followed = store.node.health()
+        heard = followed.heard if followed else ""
+        if followed is None or _age(heard or followed.since) > SILENT_SECONDS:
+            state = "not followed"
+            problems = [
+                "nothing on this node follows the store: neither callsieve serve nor callsieve"
+                " follow runs here, and changes that others make do not come in"
+            ]
+        else:
+            state = followed.state
+            problems = [followed.problem] if followed.problem else []
+        try:
+            position = store.node.position()
+            behind = store.state().rev - (position.rev if position else 0)
+            reports = node_reports(store)
+            problems += store.problems()
+        except StoreError as error:
+            if state in (FOLLOWING, "not followed"):
+                state = state_of(error)
+            problems.append(str(error))
+            behind, reports = None, []
+        nodes = tuple({"node": one.name, "change": one.rev, "at": one.at} for one in reports)
+        return StoreHealth(state, tuple(dict.fromkeys(problems)), heard, behind, nodes)
+
+    def start_anew(self) -> StoreReport[Rules]:
+        return self.node.start_anew(utc_now())
+
+    def publish_all(self) -> StoreReport[Rules]:
+        now = utc_now()
+        first = self.node.catch_up(now)
+        again = self.node.reread(self.store.list_names(), now)
+        problems = dict.fromkeys([*self.store.problems(), *first.problems, *again.problems])
+        return StoreReport(again.lists, first.withdrawn, first.rules, tuple(problems))
+
+
+def _age(moment: str) -> float:
+    """Seconds since an ISO time."""
+    return (utc_now() - datetime.datetime.fromisoformat(moment)).total_seconds()
+
+
+def _report_of(found: PublishedList) -> ListReport:
+    """The report of what somebody else has published."""
+    info: dict[str, Any] = dict(found.info)
+    expiry = info["next_expiry"]
+    return ListReport(
+        found.name,
+        found.generation,
+        info["entries"],
+        info["rejects"],
+        0,
+        datetime.datetime.fromisoformat(expiry) if expiry else None,
+        (),
+    )

@@ -1,0 +1,131 @@
+"""`callsieve status`: what is published on this machine, and how it is with the store."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from callsieve import list_output as output
+from callsieve.command_help import epilog
+from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
+from loader.publishing import RULES_DOCUMENT
+from loader.store import escaped
+from lookup_core import PublishedList, UnavailableList, View
+
+NOT_WELL = 1
+
+
+@click.command(
+    "status",
+    epilog=epilog(
+        "callsieve status\ncallsieve status --json",
+        exit0="all is well",
+        exit1="something is not: the warnings on standard error say what",
+    ),
+)
+@store_option
+@json_option
+def status(url: str, as_json: bool) -> None:
+    """Show each list as it is published here: source, entries, rejects (rows that could not be
+    read), generation, age, bytes. And the store: whether it can be reached, and for Redis how far
+    this node and the others have followed its changes.
+
+    Legs are decided from what is published, also while the store cannot be reached.
+    """
+    with opened(url) as place:
+        health = place.health()
+        view = place.catalog.current()
+        # A store that does not answer is not asked twice: each time takes seconds.
+        known = place.store.list_names() if health.behind is not None else ()
+        lists = list(_lists(place, known, view))
+        problems = [*health.problems, *view.problems]
+        problems += [f"{row['list']}: {row['problem']}" for row in lists if row["problem"]]
+        rules = view.documents.get(RULES_DOCUMENT)
+        if rules is None:
+            problems.append("no rules are in force: run callsieve reload")
+        if as_json:
+            store: dict[str, Any] = {"url": url, **_health_json(health)}
+            output.print_json(
+                {
+                    "store": store,
+                    "lists": lists,
+                    "rules": {"generation": rules.generation if rules else None},
+                    "problems": problems,
+                }
+            )
+        else:
+            _print(url, health, lists, rules.generation if rules else None)
+        for problem in dict.fromkeys(problems):
+            warn(problem)
+        sys.exit(NOT_WELL if problems or health.state not in ("ready", "following") else 0)
+
+
+def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str, Any]]:
+    now = utc_now()
+    for name in sorted({*known, *view.lists}):
+        found = view.lists.get(name)
+        row: dict[str, Any] = dict.fromkeys(
+            ("entries", "rejects", "generation", "published_at", "age_seconds", "bytes", "problem")
+        )
+        if isinstance(found, PublishedList):
+            moment = found.info.get("published_at")
+            row |= {
+                "entries": found.info.get("entries"),
+                "rejects": found.info.get("rejects"),
+                "published_at": moment,
+                "bytes": found.snapshot.nbytes,
+            }
+            if isinstance(moment, str):
+                age = now - datetime.datetime.fromisoformat(moment)
+                row["age_seconds"] = round(age.total_seconds(), 1)
+            if found.info.get("rejects"):
+                row["problem"] = f"{found.info['rejects']} rows cannot be read"
+        elif isinstance(found, UnavailableList):
+            row["problem"] = f"the snapshot cannot be used: {found.reason}"
+        else:
+            row["problem"] = "not published yet; run callsieve reload"
+        row["generation"] = found.generation if found else None
+        yield {"list": name, "source": place.store.source(name), **row}
+
+
+def _health_json(health: StoreHealth) -> dict[str, Any]:
+    return {
+        "state": health.state,
+        "heard": health.heard or None,
+        "changes_behind": health.behind,
+        "nodes": list(health.nodes),
+    }
+
+
+def _print(url: str, health: StoreHealth, lists: list[dict[str, Any]], rules: int | None) -> None:
+    line = f"store {url}: {health.state}"
+    if health.heard:
+        moment = datetime.datetime.fromisoformat(health.heard)
+        line += f", last heard {_age((utc_now() - moment).total_seconds())} ago"
+    if health.behind:
+        line += f", {health.behind} changes behind"
+    click.echo(line)
+    columns = ("list", "entries", "rejects", "generation", "age", "bytes", "source")
+    rows = []
+    for row in lists:
+        age = row["age_seconds"]
+        shown = row | {"age": None if age is None else _age(age)}
+        shown["source"] = escaped(row["source"])
+        rows.append(["-" if shown[column] is None else str(shown[column]) for column in columns])
+    output.print_table(columns, rows, numeric=(1, 2, 3, 4, 5))
+    click.echo(f"rules: generation {rules if rules is not None else '-'}")
+    for node in health.nodes:
+        seen = (utc_now() - datetime.datetime.fromisoformat(node["at"])).total_seconds()
+        click.echo(f"node {escaped(node['node'], 100)}: change {node['change']}, {_age(seen)} ago")
+
+
+def _age(seconds: float) -> str:
+    """`3 s`, `12 min`, `5 h`, `9 d`"""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,0 +1,102 @@
+"""The fast path of registry files: rows such as `201,5550123`, hundreds of millions of them."""
+
+from cpython.array cimport array as c_array
+from cpython.array cimport resize, resize_smart
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
+
+from loader.key_table cimport KeyTable
+from loader.plain_rows cimport line_size
+
+cdef enum:
+    ROW = 11            # 3 digits, a comma, 7 digits
+    COMMA = 3
+
+cdef extern from *:
+    """
+    #define CALLSIEVE_NORTH_AMERICA UINT64_C(10000000000)
+    """
+    const uint64_t NORTH_AMERICA "CALLSIEVE_NORTH_AMERICA"  # calling code 1 before 10 digits
+
+
+cdef inline uint64_t north_american(const char *text, Py_ssize_t size,
+                                    Py_ssize_t *taken) noexcept nogil:
+    """The key of the row at the start; 0 when it is not whole or not of that form."""
+    cdef uint64_t value = 0
+    cdef unsigned int digit
+    cdef Py_ssize_t i
+    if size <= ROW:
+        return 0
+    taken[0] = ROW + 1
+    if text[ROW] != c'\n' and line_size(text, size, taken) != ROW:
+        return 0
+    if not c'2' <= text[0] <= c'9' or text[COMMA] != c',':
+        return 0
+    for i in range(ROW):
+        if i != COMMA:
+            digit = <unsigned int> (<unsigned char> text[i]) - 48
+            if digit > 9:
+                return 0
+            value = value * 10 + digit
+    return NORTH_AMERICA + value
+
+
+def collect_north_american(bytes buffer not None, Py_ssize_t at, c_array keys not None):
+    """Put the keys of the rows `areacode,number` from buffer[at] on into keys, an array("Q").
+
+    Gives where the first row is that is not whole or not of that form, and the lines before it.
+    """
+    cdef const char *text = PyBytes_AS_STRING(buffer)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
+    cdef Py_ssize_t count = len(keys)
+    cdef Py_ssize_t first = count
+    cdef Py_ssize_t taken
+    cdef uint64_t key
+    # Room for all rows that there can be, so that none of them has to ask.
+    resize_smart(keys, count + (end - at) // (ROW + 1) + 1)
+    cdef uint64_t *values = <uint64_t *> keys.data.as_ulonglongs
+    while True:
+        key = north_american(text + at, end - at, &taken)
+        if key == 0:
+            break
+        values[count] = key
+        count += 1
+        at += taken
+    resize_smart(keys, count)
+    return at, count - first
+
+
+def find_north_american(bytes buffer not None, Py_ssize_t at, uint64_t number):
+    """Look for the number with this key in such rows from buffer[at] on.
+
+    Gives where the first row is that is not whole or not of that form, or is just behind the
+    number's, the lines before that place, and where the number's row is (None: not found).
+    """
+    cdef const char *text = PyBytes_AS_STRING(buffer)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
+    cdef Py_ssize_t taken
+    cdef uint64_t key
+    cdef int lines = 0
+    while True:
+        key = north_american(text + at, end - at, &taken)
+        if key == 0:
+            return at, lines, None
+        at += taken
+        lines += 1
+        if key == number:
+            return at, lines, at - taken
+
+
+def without(c_array keys not None, c_array dropped not None) -> None:
+    """Take every key in `dropped` out of `keys`; both are array("Q")."""
+    cdef KeyTable gone = KeyTable()
+    cdef uint64_t *values = <uint64_t *> keys.data.as_ulonglongs
+    cdef Py_ssize_t count = len(keys)
+    cdef Py_ssize_t kept = 0
+    cdef Py_ssize_t i
+    gone.add_all(dropped)
+    for i in range(count):
+        if gone.find(values[i]) == NULL:
+            values[kept] = values[i]
+            kept += 1
+    resize(keys, kept)

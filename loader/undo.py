@@ -1,0 +1,87 @@
+"""Taking a batch back: every number gets what it had before, unless it was changed since."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from loader.change_log import Batch, BatchDetails, Origin, Record, read_records
+from loader.edit_table import entry_key_of
+from loader.key_table import KeyTable
+from loader.store import NAMED_REJECTS, BadValueError, Edit, Entry, Reject, Store, quoted
+
+
+@dataclass
+class UndoReport:
+    """What became of the batch's numbers.
+
+    left: how many were changed since, and stay as they are; named_left: some of them.
+    batch: the undo itself, which can be undone; None when nothing was taken back.
+    """
+
+    record: Record
+    removed: int = 0
+    restored: int = 0
+    left: int = 0
+    named_left: list[str] = field(default_factory=list)
+    batch: Batch | None = None
+
+
+def undo(
+    store: Store, identity: str, region: str | None, origin: Origin | None = None
+) -> UndoReport:
+    """Take the batch of that identity back, in one step that is a batch itself.
+
+    A list that was removed is made again. Raises BadValueError for an unknown batch, StoreError.
+    """
+    record, batch = _find(store, identity)
+    store.check_batch(batch)
+    name = record.change.list
+    report = UndoReport(record)
+    if record.change.what == "remove list":
+        store.create_list(name, origin)
+    with store.edit(name, region) as edit:
+        left = KeyTable()
+        if batch.after is None and record.change.what == "remove list":
+            report.restored = take_back(edit, (), store.batch_rows(batch, "before"), left)
+        else:
+            report.restored = edit.take_back(batch, left)
+        report.removed = edit.removed
+        report.left = len(left)
+        report.named_left = sorted(left.numbers(NAMED_REJECTS))
+        report.batch = edit.commit(BatchDetails("undo", origin, undoes=identity))
+    return report
+
+
+def take_back(
+    edit: Edit, after: Iterable[Entry | Reject], before: Iterable[Entry | Reject], left: KeyTable
+) -> int:
+    """What Edit.take_back does, by the other methods of an Edit.
+
+    after, before: the rows of the batch.
+    """
+    restored = 0
+    for given in after:
+        if isinstance(given, Reject):
+            continue
+        if edit.current(given.number) == given:
+            edit.drop(given)
+        else:
+            left.add(entry_key_of(given.number))
+    for had in before:
+        if isinstance(had, Reject) or left.has(entry_key_of(had.number)):
+            continue
+        if edit.current(had.number) is None:
+            edit.write(had, None)
+            restored += 1
+        else:
+            left.add(entry_key_of(had.number))
+    return restored
+
+
+def _find(store: Store, identity: str) -> tuple[Record, Batch]:
+    for record in read_records(store.log_lines()):
+        batch = record.change.batch
+        if batch and batch.id == identity:
+            return record, batch
+    raise BadValueError(
+        f"batch {quoted(identity)}: there is none of that name; callsieve log show names them"
+    )

@@ -1,0 +1,41 @@
+"""Runs Callsieve's commands in this process, as an operator would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from callsieve.cli import main
+from loader.csv_store import CsvStore
+from lookup_core import Catalog, PublishedList
+
+
+def polish_shell(directory: Path) -> Shell:
+    """On a new store in that directory, with `default_region = "PL"`."""
+    shell = Shell(directory / "store")
+    CsvStore(shell.directory, create=True)
+    shell.write("callsieve.toml", 'default_region = "PL"\n')
+    return shell
+
+
+class Shell:
+    """Runs commands on one store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def run(self, *arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(
+            main, arguments, env={"CALLSIEVE_STORE": f"csv:{self.directory}"}
+        )
+        assert result.exit_code == code, result.output
+        return result
+
+    def published(self, name: str = "Default") -> PublishedList:
+        found = Catalog(self.directory / "snapshots").current().lists[name]
+        assert isinstance(found, PublishedList)
+        return found
+
+    def write(self, file: str, text: str) -> None:
+        (self.directory / file).write_text(text)
