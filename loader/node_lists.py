@@ -37,7 +37,7 @@ class NodeLists:
             keys = array("Q", set(keys))
             fields.others = list(dict(fields.others).items())
         found = len(keys) + len(fields.others) + fields.unreadable
-        if abs(found - before.entries) > (after.rev - before.rev) * STEP:
+        if before.entries - found > (after.rev - before.rev) * STEP:
             raise StoreError(
                 f"expected {before.entries} entries in Redis, found {found}: has it dropped some,"
                 " by its maxmemory-policy?"

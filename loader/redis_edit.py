@@ -6,7 +6,7 @@ there on, and with `replace`, they are made in a copy of the list that takes its
 
 import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
@@ -20,7 +20,7 @@ from loader.redis_batches import BatchPart, RedisBatches
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, Recorded
 from loader.redis_client import RedisClient
 from loader.redis_log import RedisLog
-from loader.redis_records import FIELD_BYTES, entry_of, field_of, value_of
+from loader.redis_records import FIELD_BYTES, entry_of, field_of, is_readable, value_of
 from loader.redis_staging import ListLock, Staging, sweep
 from loader.store import AddOutcome, Entry
 from loader.undo import take_back
@@ -287,13 +287,14 @@ class RedisEdit:
         if not self._replace:
             return
         for rows in self._listed_rows():
+            for field in [f for f, v in rows.items() if not is_readable(f, v)]:
+                staging.keep(field, rows.pop(field))  # it stays, to be reported
             put = staging.read(list(rows))
-            gone = {f: value for f, value in rows.items() if f not in put and len(f) == FIELD_BYTES}
-            gone = {f: value for f, value in gone.items() if f not in self._dropped}
+            gone = {f: v for f, v in rows.items() if f not in put and f not in self._dropped}
             self._removed += len(gone)
             keep(keys[0], before.piece(gone.items()))
 
-    def _listed_rows(self) -> Iterator[Mapping[bytes, bytes]]:
+    def _listed_rows(self) -> Iterator[dict[bytes, bytes]]:
         rows = iter(self._buckets.rows(self._head()))
         while some := dict(islice(rows, STEP)):
             yield some

@@ -107,6 +107,14 @@ def entry_of(field: bytes, value: bytes) -> Entry:
         raise BadRecordError(f"expected the value of an entry, found {error}") from None
 
 
+def is_readable(field: bytes, value: bytes) -> bool:
+    try:
+        entry_of(field, value)
+    except BadRecordError:
+        return False
+    return True
+
+
 def expiry_in(value: bytes) -> bytes:
     """The expiry of a value that entry_of() can read, as expiry_bytes() gives it."""
     return value[3:11] if value[0] & _HAS_EXPIRY >> 16 else NO_EXPIRY

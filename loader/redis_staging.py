@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, expect_done
 from loader.redis_client import RedisClient
 from loader.redis_log import LogStep
+from loader.redis_records import FIELD_BYTES, by_bucket
 from loader.redis_scripts import LOCK, RENEW, SWAP
 from loader.store import StoreError, quoted
 
@@ -78,6 +79,11 @@ class Staging:
         self._lock.renew()
         self._buckets.change("", self._head(), changes)
         self._buckets.grow(self.id)
+
+    def keep(self, field: bytes, value: bytes) -> None:
+        """Take over what is no entry."""
+        buckets = by_bucket([field], self._head().buckets) if len(field) == FIELD_BYTES else {0: []}
+        self._client.call("HSET", self._buckets.key("b", self.id, *buckets), field, value)
 
     def put_in_place(self, name: str, step: LogStep) -> None:
         """Raises LookAgainError when the log went on, StoreError when the lock was lost."""
