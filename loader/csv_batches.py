@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from loader.change_log import Batch, BatchFile, BrokenLogError
-from loader.csv_list import ListFile, rows_of, sync_directory, system_errors
+from loader.csv_list import ListFile, give_to_owner, rows_of, sync_directory, system_errors
 from loader.store import Entry, Reject, quoted
 
 Part = Literal["before", "after"]
@@ -41,7 +41,9 @@ class CsvBatches:
 
     def make_directory(self) -> None:
         with system_errors(self._directory):
-            self._directory.mkdir(exist_ok=True)
+            if not self._directory.is_dir():
+                self._directory.mkdir(exist_ok=True)
+                give_to_owner(self._directory, self._directory.parent)
 
     def keep(self, identity: str, files: dict[str, Path]) -> list[Path]:
         """Move synced files into their places, part -> file. Raises StoreError; none was then."""
