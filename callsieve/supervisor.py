@@ -137,7 +137,8 @@ class Supervisor:
             os.set_inheritable(descriptor, False)
             self._before.append(worker)
             self._selector.register(worker.link, selectors.EVENT_READ, worker)
-        self._announced = bool(workers)
+        # Even where none was left: the service was announced, and does not end for one bad start.
+        self._announced = True
 
     def run(self) -> int:
         self._listen_to_signals()

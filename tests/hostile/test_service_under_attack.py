@@ -264,7 +264,7 @@ def test_a_flood_of_silent_connections_holds_up_nobody_and_leaves_nothing(
     for connection in flood:
         with connection:
             assert read_to_end(connection) == b"connect\n\n"
-    wait_until(lambda: descriptors(service) == before)
+    wait_until(lambda: descriptors(service) <= before)
     assert action(service) == "hangup"
 
 
@@ -322,7 +322,7 @@ def test_100_000_faulted_legs_leave_nothing_behind(tmp_path: Path) -> None:
         warm = resident_kilobytes(service)
         for _ in range(80_000):
             faulted_leg(service, rng, block)
-        wait_until(lambda: descriptors(service) == before)
+        wait_until(lambda: descriptors(service) <= before)
         assert resident_kilobytes(service) < warm + 4_000
         # All places are free: as many legs at once as there may be, and each is decided.
         held = [opened(service) for _ in range(19)]

@@ -148,6 +148,21 @@ def test_a_new_version_takes_over_without_a_leg_refused_or_lost(store: Path) -> 
     assert set(actions) == {"skip"}
 
 
+def test_a_new_version_that_finds_no_worker_alive_starts_its_own(store: Path) -> None:
+    """And does not give up when the first of them dies, too."""
+    with running(store, "--decision-time", "30") as service:
+        (worker,) = service.workers()
+        os.kill(worker, signal.SIGSTOP)
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_logged("handing_over")
+        os.kill(worker, signal.SIGKILL)
+        service.wait_logged("worker_started", 2)
+        wait_until(lambda: len(set(service.workers()) - {worker}) == 1)
+        (fresh,) = set(service.workers()) - {worker}
+        os.kill(fresh, signal.SIGKILL)
+        assert action(service.address) == "skip"
+
+
 BREAKS = "import os, sys\nif {where!r} in sys.orig_argv:\n    os._exit(7)\n"
 
 
