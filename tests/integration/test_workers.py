@@ -262,7 +262,7 @@ def handed_over(store: Path, *options: str, **environment: str) -> Iterator[Serv
     with process, process.stdout:
         try:
             assert process.stdout.readline().startswith("listening on "), log.read_text("utf-8")
-            yield Service(process, store, address, log)
+            yield Service(process, store, f"csv:{store}", address, log)
         finally:
             if process.poll() is None:
                 process.kill()
