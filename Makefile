@@ -9,9 +9,17 @@ STAMPS := $(VENV)/stamps
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
-	loader.plain_numbers loader.plain_rows loader.registry_rows
+	loader.plain_numbers loader.plain_rows loader.registry_rows esl_service.headers
 
-.PHONY: help build run test check package bench-lookup bench-lists clean
+# These run under the sanitizers too; the sources that they need are compiled once more for it.
+CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \
+	$(wildcard tests/property/test_catalog*.py) tests/hostile/test_snapshot_files.py \
+	tests/hostile/test_delta_files.py tests/hostile/test_chosen_numbers.py
+
+FUZZ := .build/fuzz
+FUZZ_SECONDS ?= 60
+
+.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-lists bench-esl bench-freeswitch clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -34,8 +42,26 @@ $(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__i
 run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)
 	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
 
-test: build ## run every test
+test: build $(STAMPS)/sanitized ## run every test, those of the lookup core also under the sanitizers
 	$(PY) -m pytest $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory sanitized
+
+sanitized: build $(STAMPS)/sanitized ## the lookup core's tests under AddressSanitizer and UBSan (gcc)
+	tools/sanitized run $(PY) -m pytest -o pythonpath=.build/sanitized -p no:cacheprovider \
+		--hypothesis-profile=sanitized $(CORE_TESTS)
+
+$(STAMPS)/sanitized: $(STAMPS)/extensions tools/sanitized $(wildcard lookup_core/*.py)
+	tools/sanitized build $(PY)
+	@touch $@
+
+fuzz-core: build ## libFuzzer over number_set.h (clang) for FUZZ_SECONDS=60; what it finds is in .build/fuzz
+	tools/debian-needs "$(PYTHON)" "clang:clang libclang-rt-dev"
+	$(PY) -m tests.fuzz.make_seeds $(FUZZ)/seeds
+	@mkdir -p $(FUZZ)/corpus
+	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. \
+		tests/fuzz/fuzz_number_set.c -o $(FUZZ)/fuzz
+	$(FUZZ)/fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10 -use_value_profile=1 \
+		-artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus $(FUZZ)/seeds
 
 check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff check .
@@ -47,7 +73,8 @@ package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
 $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
-	tools/debian-needs "$(PYTHON)" bench
+	tools/debian-needs "$(PYTHON)" c++:g++ pkg-config:pkg-config \
+		/usr/include/absl/container/flat_hash_set.h:libabsl-dev
 	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -58,10 +85,29 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
 bench-lookup: build .build/absl_set ## measure lookups against other sets (BENCH_ARGS="--quick" or any option; see bench/README.md)
 	@$(PY) -m bench.lookup --absl-program .build/absl_set $(BENCH_ARGS)
 
+.build/%: bench/%.c
+	@mkdir -p .build
+	$(CC) -O2 -Wall -Wextra -Werror -o $@ $<
+
+fuzz: build ## a leg from any bytes, a million times (RUNS=1000000)
+	@mkdir -p .build/corpus && cp -n tests/wire/transcripts/*.bin .build/corpus
+	PYTHONPATH=. $(PY) tests/hostile/fuzz_conversation.py -runs=$(or $(RUNS),1000000) -max_len=20000 \
+		-timeout=10 -rss_limit_mb=1024 -artifact_prefix=.build/ .build/corpus
+
+soak: build ## legs with random faults, changes and reloads against a model, a million of them (LEGS=1000000)
+	PYTHONPATH=. $(PY) tests/hostile/soak.py $(or $(LEGS),1000000)
+
+bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)
+	@$(PY) bench/esl.py
+
+bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses listed callers, screened in several ways (ROUNDS=5)
+	tools/debian-needs "$(PYTHON)" sipp:sip-tester
+	@$(PY) bench/freeswitch.py
+
 bench-lists: build ## measure imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
 	@$(PY) -m bench.lists $(BENCH_ARGS)
 	@$(PY) -m bench.redis_lists $(REDIS_BENCH_ARGS)
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
-	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c
+	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c esl_service/*.so esl_service/*.c

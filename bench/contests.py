@@ -123,12 +123,13 @@ def with_deltas(
     label: str, source: NumberSet, snapshot: Path, sizes: list[int], rounds: int
 ) -> dict[str, list[float]]:
     """The same base alone and under deltas that add `size` numbers and remove as many."""
-    variants = {"no delta": (Snapshot.open(snapshot), source.half_hits)}
+    base = Snapshot.open(snapshot)
+    variants = {"no delta": (base, source.half_hits)}
     for size in sizes:
         say(f"{label}: building a delta of {size:,}")
         add, remove = changes(source, size)
         path = snapshot.with_name(f"delta-{size}")
-        Snapshot.build_delta(path, snapshot, add=add, remove=remove)
+        Snapshot.build_delta(path, base, add=add, remove=remove)
         hits = hits_with_changes(source, add, remove)
         variants[f"delta of {size:,}"] = (Snapshot.open(snapshot, delta=path), hits)
     return _race_variants(label, variants, source, rounds)

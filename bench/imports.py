@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import random
 import shutil
@@ -15,6 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat
 
 from bench.process_memory import anonymous_bytes, peak_bytes
+from loader.attached_list import new_attached
 from loader.csv_import import ImportReport, import_file
 from loader.csv_layout import Wanted, read_layout
 from loader.csv_store import CsvStore
@@ -116,3 +118,37 @@ def _e164(texts: list[str]) -> Iterator[str]:
         number = phonenumbers.parse(text, REGION)
         if phonenumbers.is_possible_number(number):
             yield phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def write_registry(file: Path, rows: int) -> None:
+    """A file of the format ftc, ascending, as registries are."""
+    with file.open("w", encoding="ascii") as out:
+        for row in range(rows):
+            digits = str(2_010_000_000 + row * (7_980_000_000 // rows))
+            out.write(f"{digits[:3]},{digits[3:]}\n")
+
+
+def attach_rows(directory: Path, file: Path) -> dict[str, Any]:
+    """Attach the file and publish it, as `callsieve list attach` does."""
+    store_directory = directory / "store"
+    shutil.rmtree(store_directory, ignore_errors=True)
+    store = CsvStore(store_directory, create=True)
+    catalog = Catalog(store.catalog_directory, create=True)
+    began, began_cpu = time.perf_counter_ns(), time.process_time_ns()
+    store.attach("Registry", new_attached(file, "ftc", None, None, 31, lambda _: None))
+    report = publish_list(store, catalog, "Registry", None, datetime.datetime.now(datetime.UTC))
+    return {
+        "rows": report.entries,
+        "cpu_ns": time.process_time_ns() - began_cpu,
+        "wall_ns": time.perf_counter_ns() - began,
+        "store_bytes": sum(path.stat().st_size for path in (store_directory / "lists").iterdir()),
+        "peak": peak_bytes(),
+    }
+
+
+def csv_into_a_set(file: Path, rows: int) -> dict[str, int]:
+    """What a program without Callsieve would do with a registry's file."""
+    began = time.process_time_ns()
+    with file.open(encoding="ascii", newline="") as lines:
+        found = {f"+1{area}{number}" for area, number in islice(csv.reader(lines), rows)}
+    return {"rows": len(found), "cpu_ns": time.process_time_ns() - began}

@@ -18,6 +18,7 @@ from bench.table import HEADING, Row, Target
 PLAIN_RATE = Target("value", ">=", 1)
 MIXED_RATE = Target("value", ">=", 0.3)
 SAME_MEMORY = Target("ratio", "<=", 1.1)
+NOT_COPIED = Target("value", "<=", 4096)
 RATES = {
     "plain E.164": PLAIN_RATE,
     "mixed formats": MIXED_RATE,
@@ -83,6 +84,39 @@ def import_memory(directory: Path, rows: int) -> tuple[list[Row], dict[str, Any]
     ], {"peaks": peaks}
 
 
+def registry_rate(directory: Path, rows: int, rounds: int) -> tuple[list[Row], dict[str, Any]]:
+    """Attaching and publishing a registry's file."""
+    file = directory / "registry.txt"
+    say(f"registry: writing {rows:,} rows")
+    imports.write_registry(file, rows)
+    say("registry: attaching")
+    found = [own_process.call(imports.attach_rows, directory, file) for _ in range(rounds)]
+    alone = [
+        own_process.call(imports.csv_into_a_set, file, min(rows, 2_000_000)) for _ in range(rounds)
+    ]
+    theirs = median(one["rows"] / one["cpu_ns"] * 1e3 for one in alone)
+    say("")
+    size = f"{rows / 1e6:g} M"
+    return [
+        Row(
+            size,
+            "attach a registry",
+            median(one["rows"] / one["cpu_ns"] * 1e3 for one in found),
+            "M/s",
+            "csv.reader into a set",
+            theirs,
+        ),
+        Row(
+            size,
+            "attach a registry, wall time",
+            median(one["rows"] / one["wall_ns"] * 1e3 for one in found),
+            "M/s",
+        ),
+        Row(size, "bytes kept of the file", found[0]["store_bytes"], "B", target=NOT_COPIED),
+        Row(size, "attach, peak memory", found[0]["peak"] / rows, "B/n"),
+    ], {"ours": found, "alone": alone}
+
+
 @click.command(epilog='Example: make bench-lists BENCH_ARGS="--rows 4000000 --rounds 5"')
 @click.option(
     "--rows",
@@ -90,6 +124,13 @@ def import_memory(directory: Path, rows: int) -> tuple[list[Row], dict[str, Any]
     default=2_000_000,
     show_default=True,
     help="Rows of an imported file.",
+)
+@click.option(
+    "--registry-rows",
+    type=click.IntRange(10_000, 1_000_000_000),
+    default=10_000_000,
+    show_default=True,
+    help="Rows of a registry's file.",
 )
 @click.option(
     "--rounds", type=click.IntRange(1, 99), default=3, show_default=True, help="Of each import."
@@ -102,7 +143,7 @@ def import_memory(directory: Path, rows: int) -> tuple[list[Row], dict[str, Any]
     help="Where a temporary directory is made; on a disk.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document with all samples.")
-def main(rows: int, rounds: int, directory: Path, as_json: bool) -> None:
+def main(rows: int, registry_rows: int, rounds: int, directory: Path, as_json: bool) -> None:
     """Measures imports beside phonenumbers alone on the same rows.
 
     Rates are millions of rows a second of processor time on one core, from the file to the
@@ -114,10 +155,12 @@ def main(rows: int, rounds: int, directory: Path, as_json: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="callsieve-bench-", dir=directory) as work:
         if not as_json:
             click.echo(HEADING)
-        for name, (found, samples) in (
-            ("imports", import_rates(Path(work), rows, rounds)),
-            ("memory", import_memory(Path(work), rows)),
+        for name, measure in (
+            ("imports", lambda: import_rates(Path(work), rows, rounds)),
+            ("memory", lambda: import_memory(Path(work), rows)),
+            ("registry", lambda: registry_rate(Path(work), registry_rows, rounds)),
         ):
+            found, samples = measure()
             table += found
             measured[name] = samples
             for row in found if not as_json else ():

@@ -43,12 +43,12 @@ def follow(with_parent: bool, url: str) -> None:
     """
     import structlog  # these take a while to load, and other commands need none of them
 
+    from callsieve.log_output import log_to
     from callsieve.node_place import NodePlace
-    from callsieve.service_log import log_to_stderr
     from loader.redis_follow import follow as follow_store
     from loader.redis_follow import node_name
 
-    log_to_stderr()
+    log_to(sys.stderr)
     log = structlog.get_logger()
     stopped = threading.Event()
 

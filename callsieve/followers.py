@@ -1,31 +1,46 @@
 """Keeps `callsieve follow` running beside a service on a Redis store.
 
-A process of its own: a full copy and the building of a large list take seconds in which the service
-would answer no leg, and redis-py waits on sockets in a way that would stop gevent's loop. The
-service does not patch the standard library for gevent, and what is not patched cannot surprise.
-What the follower publishes reaches the service as every other publication does.
+A process of its own: a full copy and the building of a large list take seconds, in which the
+supervisor would hear of no worker. What the follower publishes reaches the workers as every other
+publication does.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
-import gevent
 import structlog
-from gevent import subprocess
+
+from callsieve.supervisor import Spawn
 
 RESTART_SECONDS = 1.0
 
 
-def keep_following(url: str) -> None:
-    """For ever. The follower ends with this process, however that ends: its standard input does."""
-    log = structlog.get_logger()
-    command = [sys.executable, "-m", "callsieve", "follow", "--with-parent", "--store", url]
-    while True:
-        follower = subprocess.Popen(command, stdin=subprocess.PIPE)
-        try:
-            code = follower.wait()
-        finally:
-            follower.kill()
-        log.error("follower_ended", exit_code=code)
-        gevent.sleep(RESTART_SECONDS)
+class Following:
+    """`check` again and again: starts the follower, and another when it has ended.
+
+    It ends with this process, however that ends: its standard input does.
+    """
+
+    def __init__(self, url: str, spawn: Spawn) -> None:
+        self._url = url
+        self._spawn = spawn
+        self._input, self._held_open = os.pipe()
+        self._running = False
+        self._next = 0.0
+        self._log = structlog.get_logger()
+
+    def check(self) -> None:
+        if self._running or time.monotonic() < self._next:
+            return
+        self._running = True
+        command = [sys.executable, "-m", "callsieve", "follow", "--with-parent"]
+        environment = {"CALLSIEVE_STORE": self._url}
+        self._spawn(command, environment, self._ended, standard_input=self._input)
+
+    def _ended(self, exit_code: int) -> None:
+        self._log.error("follower_ended", exit_code=exit_code)
+        self._running = False
+        self._next = time.monotonic() + RESTART_SECONDS

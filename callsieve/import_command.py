@@ -17,11 +17,13 @@ from loader.csv_import import ImportOptions, ImportReport, import_file
 from loader.csv_layout import DELIMITERS, QUOTES, Wanted, read_layout
 from loader.csv_rows import COLUMNS
 from loader.csv_source import ENCODINGS
+from loader.locking import uninterrupted
 from loader.store import BadValueError, escaped, quoted
 
 SOME_REJECTED = 3
 NONE_ACCEPTED = 4
 INTERRUPTED = 130
+TOO_LATE = "interrupted too late: the import was made"
 DELIMITER_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 assert set(DELIMITER_NAMES.values()) == set(DELIMITERS)
 
@@ -130,8 +132,14 @@ def import_(
         except KeyboardInterrupt:
             if result.batch is None:
                 fail("interrupted: nothing was changed", INTERRUPTED)
-            warn("interrupted too late: the import was made")
-        report = place.publish(name, region) if result.accepted and not dry_run else None
+            warn(TOO_LATE)
+        report = None
+        if result.accepted and not dry_run:
+            try:
+                with uninterrupted():
+                    report = place.publish(name, region)
+            except KeyboardInterrupt:
+                warn(TOO_LATE)
         if as_json:
             output.print_json(output.import_json(name, result, report, dry_run))
         else:

@@ -14,6 +14,7 @@ import click
 from callsieve.addresses import ADDRESS, Address
 from callsieve.leg_options import leg_options, read_leg
 from callsieve.receipt import Value, receipt_lines
+from esl_service.answer import BRIDGE
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.errors import RemoteProtocolError
 from esl_service.switch_side import DISCONNECT, Answer, SwitchSide
@@ -123,10 +124,10 @@ def _decision(answer: Answer, place: str) -> dict[str, Value]:
     if action is None:
         raise ServiceNonsenseError(f"{place}: the answer sets no callsieve_action")
     cause = answer.argument("hangup")
-    target = answer.argument("transfer", "redirect")
-    if (action == "hangup") != (cause is not None) or (action == "redirect") != (
-        target is not None
-    ):
+    response = (answer.argument("respond") or "").partition(" ")[0]
+    target = variables.get(BRIDGE) or answer.argument("transfer", "redirect")
+    ended = cause is not None or response.isdigit()
+    if (action == "hangup") != ended or (action == "redirect") != (target is not None):
         raise ServiceNonsenseError(f"{place}: says {action} and orders otherwise")
     generation = variables.get("callsieve_generation", "")
     return {
@@ -137,8 +138,15 @@ def _decision(answer: Answer, place: str) -> dict[str, Value]:
         "rule": variables.get("callsieve_rule"),
         "status": variables.get("callsieve_status"),
         "cause": cause,
+        "response": int(response) if response else None,
+        "call_info": _call_info(variables.get("sip_rh_Call-Info")),
         "redirect": target,
         "presentation_number": variables.get("effective_caller_id_number"),
         "generation": int(generation) if generation.isdigit() else None,
+        "marked": variables.get("callsieve_marked"),
         "reason": variables.get("callsieve_reason", ""),
     }
+
+
+def _call_info(header: str | None) -> str | None:
+    return header and header.partition(">")[0].removeprefix("<")

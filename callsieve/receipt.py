@@ -17,6 +17,7 @@ def receipt_lines(decision: Mapping[str, Value]) -> list[str]:
         ("number", decision["number"]),
         ("list", _place(decision)),
         ("rule", decision["rule"]),
+        ("marked", decision["marked"]),
         ("reason", decision["reason"]),
     ]
     return [f"{name:<10} {value}" for name, value in rows if value is not None]
@@ -25,7 +26,7 @@ def receipt_lines(decision: Mapping[str, Value]) -> list[str]:
 def verdict(decision: Mapping[str, Value]) -> str:
     """The action with what it does: `hangup CALL_REJECTED`."""
     detail = {
-        "hangup": decision["cause"],
+        "hangup": decision["cause"] or decision["response"],
         "redirect": decision["redirect"],
         "skip": decision["status"],
         "present": decision["presentation_number"],

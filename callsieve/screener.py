@@ -27,6 +27,7 @@ from screening import (
     Rules,
     Step,
     decide,
+    undecided,
 )
 from screening import UnavailableList as NoList
 from screening.rules import Gateway, Network
@@ -63,6 +64,10 @@ class Screener:
         """The decision for a leg. Raises UnanswerableLegError."""
         self._follow()
         return decide(read_facts(channel, self._rules), self._rules, self._lists, self._rng)
+
+    def give_up(self, channel: ChannelData, why: str) -> Decision:
+        """What the fail policy says for a leg that is not screened. Raises UnanswerableLegError."""
+        return undecided(read_facts(channel, self._rules), self._rules, why)
 
     def explain(self, channel: ChannelData) -> Explained:
         """The same decision and why. Raises UnanswerableLegError."""
@@ -127,10 +132,9 @@ def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:
 
 
 def _flow(channel: ChannelData) -> Flow:
-    if not channel.flow:
-        return "outbound" if channel.direction == "outbound" else "inbound"
+    named = channel.named_flow
     for flow in FLOWS:
-        if channel.flow == flow:
+        if named == flow:
             return flow
     raise UnanswerableLegError(
         f"callsieve_flow: expected one of {', '.join(FLOWS)}, got {channel.flow[:60]!r}"
@@ -173,7 +177,7 @@ def _callers(channel: ChannelData, rules: Rules, region: str | None) -> tuple[Pa
     """
     asserted = _party("caller number", channel.caller_number, region)
     callers = [asserted]
-    if channel.from_user and not _is_trusted(channel, rules):
+    if channel.from_user not in ("", channel.caller_number) and not _is_trusted(channel, rules):
         sender = _party("From user", channel.from_user, region)
         if sender.number != asserted.number:
             callers.append(sender)

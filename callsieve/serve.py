@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
+import shutil
+import socket
 import sys
-from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from tempfile import mkdtemp
+from typing import Any
 
 import click
 
 from callsieve.addresses import ADDRESS, Address
 from callsieve.stores import BAD_VALUE, fail, opened, store_option
-from esl_service.channel_data import ChannelData
-from screening import Decision
+from callsieve.worker_settings import WorkerSettings
+from lookup_core import Catalog
+
+QUEUED_CONNECTIONS = 4096
+"""What the kernel lets wait to be accepted; it takes at most its own net.core.somaxconn."""
+
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers keep their figures; prometheus_client knows it by that name."""
 
 
 @click.command()
@@ -22,7 +31,65 @@ from screening import Decision
     type=ADDRESS,
     default="127.0.0.1:8084",
     show_default=True,
-    help="Address for FreeSWITCH's socket application. Port 0: any free port.",
+    help="Address for FreeSWITCH's socket application. Port 0: any free port. Not used when "
+    "systemd hands a socket over.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="ADDRESS",
+    help="An address or network that may connect, such as 192.0.2.0/24; any number of times. "
+    "Required to listen elsewhere than on loopback: the event socket has no password.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that answer legs, on the one address.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0.0, 3600.0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long legs in hand may take after SIGTERM.",
+)
+@click.option(
+    "--stall",
+    type=click.FloatRange(2.0, 3600.0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker that gives no sign of life for so long is replaced.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Connections of one worker; more are closed at once.",
+)
+@click.option(
+    "--max-legs",
+    type=click.IntRange(1),
+    default=2_000,
+    show_default=True,
+    help="Undecided legs of one worker; more get their flow's fail policy at once.",
+)
+@click.option(
+    "--decision-time",
+    type=click.FloatRange(0.01, 60.0),
+    default=0.8,
+    show_default=True,
+    metavar="SECONDS",
+    help="A leg that was not decided for so long gets its flow's fail policy.",
+)
+@click.option(
+    "--metrics",
+    type=ADDRESS,
+    help="Serve /metrics for Prometheus, /health and /ready over HTTP there.",
 )
 @click.option(
     "--control",
@@ -30,38 +97,111 @@ from screening import Decision
     help="FreeSWITCH's inbound event socket: publish decisions there as CUSTOM "
     "callsieve::decision events. Its password is read from CALLSIEVE_CONTROL_PASSWORD.",
 )
-def serve(url: str, listen: Address, control: Address | None) -> None:
+def serve(
+    url: str,
+    listen: Address,
+    allow: tuple[str, ...],
+    workers: int,
+    grace: float,
+    stall: float,
+    max_connections: int,
+    max_legs: int,
+    decision_time: float,
+    metrics: Address | None,
+    control: Address | None,
+) -> None:
     """Answer FreeSWITCH's `socket` application until SIGTERM or Ctrl-C.
 
     Publishes the store's lists and rules, then prints "listening on HOST:PORT". Changes made with
     the other commands are used from the next leg on. SIGTERM stops after the legs in hand, a second
-    one at once. Decisions are logged to standard error, one JSON object a line.
+    one at once; SIGHUP lets the version that is installed now take over, without a connection
+    refused. Decisions are logged to standard error, one JSON object a line.
 
     \b
     Example:
-      callsieve serve --store csv:/var/lib/callsieve --listen 127.0.0.1:8084
+      callsieve serve --store csv:/var/lib/callsieve --workers 2 --metrics 127.0.0.1:9484
 
-    Exit code: 0 stopped when told to; 1 it cannot listen; 2 the rules are not good and none are in
-    force; 3 stopped with legs in hand; 5 the store cannot be used.
+    Exit code: 0 stopped when told to; 1 it cannot listen or a worker does not start; 2 an option or
+    the rules are not good and none are in force; 3 stopped with legs in hand; 5 the store cannot be
+    used.
     """
-    from callsieve.service_log import log_to_stderr  # structlog and gevent are for this command
+    for network in allow:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise click.UsageError(f"--allow: {error}") from None
+    if control is not None and not os.environ.get("CALLSIEVE_CONTROL_PASSWORD"):
+        raise click.UsageError("--control: expected the password in CALLSIEVE_CONTROL_PASSWORD")
+    settings = WorkerSettings(url, control, max_connections, max_legs, decision_time, allow)
+    sys.exit(_serve(settings, listen, metrics, workers, grace, stall))
 
-    log_to_stderr()
-    sys.exit(_serve(url, listen, control))
 
-
-def _serve(url: str, listen: Address, control: Address | None) -> int:
-    import gevent
+def _serve(
+    settings: WorkerSettings,
+    listen: Address,
+    metrics: Address | None,
+    workers: int,
+    grace: float,
+    stall: float,
+) -> int:
     import structlog
-    from gevent.event import Event
+    from prometheus_client.multiprocess import mark_process_dead
 
-    from callsieve.checksums import watch_checksums
-    from callsieve.expiry import publish_expiries
-    from callsieve.followers import keep_following
-    from callsieve.screener import Screener
-    from esl_service.server import Server
+    from callsieve import takeover
+    from callsieve.expiry import Expiry
+    from callsieve.followers import Following
+    from callsieve.log_output import log_to
+    from callsieve.monitoring import serve_monitoring
+    from callsieve.supervisor import Supervisor
 
+    log_to(sys.stderr)
     log = structlog.get_logger()
+    before = takeover.inherited()
+    if before is None:
+        catalog = _publish(settings.url, log)
+        listening = _listening_socket(listen)
+    else:
+        with opened(settings.url) as place:
+            catalog = place.catalog
+        listening = before.listening
+    host, port = listening.getsockname()[:2]
+    if not ip_address(host).is_loopback and not settings.allowed:
+        raise click.UsageError(
+            f"--listen: expected --allow beside an address that is not loopback, got {host} alone"
+        )
+    if before is None:
+        os.environ[FIGURES] = mkdtemp(prefix="callsieve-")
+    directory = os.environ[FIGURES]
+    supervisor = Supervisor(
+        listening,
+        settings,
+        workers,
+        grace_seconds=grace,
+        stall_seconds=stall,
+        announce=lambda: click.echo(f"listening on {host}:{port}"),
+        buried=lambda pid: mark_process_dead(pid, directory),  # type: ignore[no-untyped-call]
+    )
+    if before is not None:
+        supervisor.adopt(before.workers)
+    if settings.url.startswith("redis"):
+        supervisor.tick = Following(settings.url, supervisor.spawn).check  # it expires, too
+    else:
+        supervisor.tick = Expiry(catalog, settings.url, supervisor.spawn).check
+    if metrics is not None:
+        try:
+            at = serve_monitoring(metrics, directory, catalog, supervisor.health)
+        except OSError as error:
+            raise _cannot_listen("--metrics", metrics, error) from None
+        log.info("metrics", address=at)
+    try:
+        code = supervisor.run()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    log.info("service_stopped", exit_code=code)
+    return code
+
+
+def _publish(url: str, log: Any) -> Catalog:
     with opened(url, create=True) as place:
         problems = place.start().problems
         if not place.has_rules:
@@ -69,48 +209,27 @@ def _serve(url: str, listen: Address, control: Address | None) -> int:
         catalog = place.catalog
     for problem in problems:
         log.warning("not_taken", problem=problem)
-    screener = Screener(catalog, lambda text: log.error("catalog", problem=text))
-    # Numbering plans are loaded when they are first needed: not by the first caller.
-    screener.screen(ChannelData(caller_number="1000", called_number="+48221234567"))
-    server = Server(listen, screener.screen, _event_publisher(control))
+    return catalog
+
+
+def _listening_socket(listen: Address) -> socket.socket:
+    from callsieve.systemd import take_listening_sockets
+
+    handed_over = take_listening_sockets()
+    if len(handed_over) > 1:
+        raise click.UsageError(
+            f"LISTEN_FDS: expected one socket from systemd, got {len(handed_over)}"
+        )
+    if handed_over:
+        return handed_over[0]
+    family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     try:
-        host, port = server.start()
+        return socket.create_server(listen, family=family, backlog=QUEUED_CONNECTIONS)
     except OSError as error:
-        raise click.ClickException(
-            f"--listen: cannot listen on {listen[0]}:{listen[1]}: {error.strerror or error}"
-        ) from None
-
-    stop, at_once = Event(), Event()
-
-    def told_to_stop() -> None:
-        (at_once if stop.is_set() else stop).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, told_to_stop)
-    click.echo(f"listening on {host}:{port}")
-    gevent.spawn(watch_checksums, catalog)
-    if url.startswith("redis"):
-        gevent.spawn(keep_following, url)  # and expiring
-    else:
-        gevent.spawn(publish_expiries, catalog, url)
-    stop.wait()
-    server.stop_accepting()
-    finishing = gevent.spawn(server.wait)
-    gevent.wait([finishing, at_once], count=1)
-    log.info("stopped", legs=dict(server.counts), in_hand=not finishing.ready())
-    return 0 if finishing.ready() else 3
+        raise _cannot_listen("--listen", listen, error) from None
 
 
-def _event_publisher(control: Address | None) -> Callable[[ChannelData, Decision], None] | None:
-    if control is None:
-        return None
-    import gevent
-
-    from esl_service.control import DecisionEvents
-
-    password = os.environ.get("CALLSIEVE_CONTROL_PASSWORD")
-    if not password:
-        raise click.UsageError("--control: expected the password in CALLSIEVE_CONTROL_PASSWORD")
-    events = DecisionEvents(control, password)
-    gevent.spawn(events.run)
-    return events.publish
+def _cannot_listen(option: str, address: Address, error: OSError) -> click.ClickException:
+    return click.ClickException(
+        f"{option}: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}"
+    )

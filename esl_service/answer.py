@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from esl_service.codec import encode_message, execute, plain_text
 from screening import Decision
@@ -13,6 +14,15 @@ _EXIT = encode_message((), "exit")
 # multiset takes quotes, backslashes and the delimiter for its own.
 _AWKWARD = re.compile(r"['\\|^]")
 
+BRIDGE = "callsieve_bridge"
+"""The extension of `freeswitch_conf/` that bridges, and the variable that says to whom. Bridged
+from here, an asynchronous leg would be cancelled by the `resume` that it needs to go on."""
+
+_PHRASES = {603: "Decline", 607: "Unwanted", 608: "Rejected"}
+
+# What rules say comes again and again.
+_execute = lru_cache(maxsize=1000)(execute)
+
 
 def answer(decision: Decision, parks: bool) -> bytes:
     """The commands for a leg: the receipt as variables, then what happens to it.
@@ -20,30 +30,43 @@ def answer(decision: Decision, parks: bool) -> bytes:
     parks: the socket is asynchronous (`ChannelData.parks`). Such a leg sits parked until `resume`
     and `exit`; in a synchronous one `resume` would leave it in reset for ever.
     """
-    commands = [*_set(_variables(decision))]
+    commands = _set(_variables(decision))
+    target = decision.redirect or ""
     if decision.action == "hangup":
-        commands.append(execute("hangup", decision.cause or ""))
+        commands += _hangup(decision)
     elif decision.action == "redirect":
-        commands.append(_redirect(decision.redirect or ""))
-        if parks and not _is_uri(decision.redirect or ""):
-            return b"".join(commands)  # the transfer itself ends the park
+        if _is_uri(target):
+            commands.append(_execute("redirect", target))
+        else:
+            if "/" in target:
+                commands.append(_execute("set", f"{BRIDGE}={target}"))
+                target = BRIDGE
+            commands.append(_execute("transfer", target))
+            if parks:
+                return b"".join(commands)  # the transfer itself ends the park
     if parks:
         commands.append(_RESUME)
     commands.append(_EXIT)
     return b"".join(commands)
 
 
-def _redirect(target: str) -> bytes:
-    """A SIP URI is answered with 302, anything else is an extension of the leg's own dialplan."""
-    return execute("redirect" if _is_uri(target) else "transfer", target)
+def _hangup(decision: Decision) -> list[bytes]:
+    if decision.response is None:
+        return [_execute("hangup", decision.cause or "")]
+    commands = []
+    if decision.call_info is not None:
+        header = f"sip_rh_Call-Info=<{decision.call_info}>;purpose=jwscard"
+        commands.append(_execute("set", header))
+    commands.append(_execute("respond", f"{decision.response} {_PHRASES[decision.response]}"))
+    return commands
 
 
 def _is_uri(target: str) -> bool:
     return target.startswith(("sip:", "sips:"))
 
 
-def _variables(decision: Decision) -> dict[str, str]:
-    variables = {
+def _variables(decision: Decision) -> dict[str, str | int | None]:
+    return {
         "callsieve_action": decision.action,
         "callsieve_status": decision.status,
         "callsieve_list": decision.list,
@@ -51,20 +74,22 @@ def _variables(decision: Decision) -> dict[str, str]:
         "callsieve_number": decision.number,
         "callsieve_rule": decision.rule,
         "callsieve_generation": decision.generation,
+        "callsieve_marked": decision.marked,
         "callsieve_reason": decision.reason,
         "effective_caller_id_number": decision.presentation_number,
         "origination_caller_id_number": decision.presentation_number,
     }
-    return {name: plain_text(str(value)) for name, value in variables.items() if value is not None}
 
 
-def _set(variables: dict[str, str]) -> list[bytes]:
+def _set(variables: dict[str, str | int | None]) -> list[bytes]:
     together = []
     alone = []
     for name, value in variables.items():
-        pair = f"{name}={value}"
-        if _AWKWARD.search(value) or value != value.strip():
-            alone.append(execute("set", pair))
+        if value is None:
+            continue
+        text = plain_text(str(value))
+        if _AWKWARD.search(text) or text != text.strip():
+            alone.append(execute("set", f"{name}={text}"))
         else:
-            together.append(pair)
+            together.append(f"{name}={text}")
     return [execute("multiset", "^^|" + "|".join(together)), *alone]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from esl_service.codec import Message
 from esl_service.errors import RemoteProtocolError
 
+# In the order of ChannelData's fields.
 _FIELDS = {
     "uuid": b"Unique-ID",
     "direction": b"Call-Direction",
@@ -24,8 +25,16 @@ _FIELDS = {
     "region": b"variable_callsieve_region",
 }
 
+NEEDED = (
+    b"Event-Name",
+    b"Socket-Mode",
+    b"Caller-Privacy-Hide-Number",
+    *_FIELDS.values(),
+)
+"""The headers that `read_channel_data` looks at."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class ChannelData:
     """One leg as FreeSWITCH describes it. Texts are decoded; empty where FreeSWITCH has none.
 
@@ -53,6 +62,11 @@ class ChannelData:
     privacy: bool = False
     parks: bool = False
 
+    @property
+    def named_flow(self) -> str:
+        """The flow that the dialplan names, else the one that the leg's direction stands for."""
+        return self.flow or ("outbound" if self.direction == "outbound" else "inbound")
+
 
 def read_channel_data(message: Message) -> ChannelData:
     """The leg in FreeSWITCH's answer to `connect`. Raises RemoteProtocolError if it is none."""
@@ -61,11 +75,10 @@ def read_channel_data(message: Message) -> ChannelData:
         raise RemoteProtocolError(f"expected Event-Name CHANNEL_DATA, got {kind[:60]!r}")
     if not message.get(b"Unique-ID"):
         raise RemoteProtocolError("expected a Unique-ID in the channel data, got none")
-    return ChannelData(
-        **{field: message.get(name) for field, name in _FIELDS.items()},
-        privacy=message.get(b"Caller-Privacy-Hide-Number") == "true",
-        parks=message.get(b"Socket-Mode") == "async",
-    )
+    channel = ChannelData(*map(message.get, _FIELDS.values()))  # type: ignore[arg-type]  # texts
+    channel.privacy = message.get(b"Caller-Privacy-Hide-Number") == "true"
+    channel.parks = message.get(b"Socket-Mode") == "async"
+    return channel
 
 
 def write_channel_data(channel: ChannelData) -> dict[str, str]:

@@ -9,24 +9,28 @@ Client-and-Developer-Interfaces/Event-Socket-Library)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
+from esl_service.headers import Wanted, decode_value, find_end, read_headers
 
-MAX_BLOCK_BYTES = 256 * 1024
-"""Largest header block taken. A leg's is 5 to 6 KB; its SIP message can be 64 KB, a third of it
-percent-encoded to three bytes for one."""
+MAX_BLOCK_BYTES = 4 * 1024 * 1024
+"""Largest header block taken. A leg's is 5 to 6 KB, but a caller's display name can fill a SIP
+message of 64 KB; FreeSWITCH repeats it in several headers and encodes a byte as three. A caller
+must not be able to make a leg that is too large to be screened."""
 
-MAX_HEADERS = 4096
+MAX_HEADERS = 32_768
+"""A caller makes one with every SIP header of its own, of which 64 KB hold some 9,000."""
+
 MAX_BODY_BYTES = 1024 * 1024
 MAX_VALUE_CHARACTERS = 500
 
-_UNDEFINED = b"_undef_"
+_EXPANDED = re.compile(r"[${}\\]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """One message. `headers`: raw names to raw values, the first of each name."""
 
@@ -38,19 +42,15 @@ class Message:
         return decode_value(self.headers.get(name, b""))
 
 
-def decode_value(value: bytes) -> str:
-    """Text of a percent-encoded value; what is not UTF-8 is replaced, a plus stays a plus."""
-    if value == _UNDEFINED:
-        return ""
-    if b"%" in value:
-        value = unquote_to_bytes(value)
-    return value.decode("utf-8", "replace")
-
-
 class Decoder:
-    """Takes bytes as they come, gives messages as they are complete. Memory is bounded."""
+    """Takes bytes as they come, gives messages as they are complete. Memory is bounded.
 
-    def __init__(self) -> None:
+    wanted: the only headers that messages are to have; `Content-Length` must be among them. All if
+    left out.
+    """
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self._wanted = wanted
         self._buffer = bytearray()
         self._searched = 0
         self._headers: Mapping[bytes, bytes] | None = None
@@ -58,6 +58,13 @@ class Decoder:
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
+
+    def skip(self, message: bytes) -> None:
+        """Drop a message that is known byte for byte, as often as it comes next."""
+        if self._headers is None:
+            while self._buffer.startswith(message):
+                del self._buffer[: len(message)]
+                self._searched = 0
 
     def next_message(self) -> Message | None:
         """The next complete message, None where more bytes are needed.
@@ -69,8 +76,10 @@ class Decoder:
         headers = self._headers
         if headers is None or len(self._buffer) < self._body_bytes:
             return None
-        body = bytes(self._buffer[: self._body_bytes])
-        del self._buffer[: self._body_bytes]
+        body = b""
+        if self._body_bytes:
+            body = bytes(self._buffer[: self._body_bytes])
+            del self._buffer[: self._body_bytes]
         self._headers = None
         return Message(headers, body)
 
@@ -84,29 +93,17 @@ class Decoder:
         if buffer[:1] == b"\n":  # FreeSWITCH and its modules put empty lines between messages
             del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
             self._searched = 0
-        end = buffer.find(b"\n\n", self._searched)
+        end = find_end(buffer, self._searched)
         if (len(buffer) if end < 0 else end) > MAX_BLOCK_BYTES:
             raise RemoteProtocolError(f"a header block of more than {MAX_BLOCK_BYTES} bytes")
         if end < 0:
             self._searched = max(0, len(buffer) - 1)
             return False
-        self._headers = _parse_block(bytes(buffer[:end]))
+        self._headers = read_headers(buffer, end, MAX_HEADERS, self._wanted)
         self._body_bytes = _content_length(self._headers)
         del buffer[: end + 2]
         self._searched = 0
         return True
-
-
-def _parse_block(block: bytes) -> dict[bytes, bytes]:
-    if block.count(b"\n") >= MAX_HEADERS:
-        raise RemoteProtocolError(f"a header block of more than {MAX_HEADERS} lines")
-    headers: dict[bytes, bytes] = {}
-    for line in block.split(b"\n"):
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise RemoteProtocolError(f"expected 'Name: value', got {line[:60]!r}")
-        headers.setdefault(name, value.removeprefix(b" "))
-    return headers
 
 
 def _content_length(headers: Mapping[bytes, bytes]) -> int:
@@ -128,10 +125,15 @@ def encode_message(lines: Iterable[tuple[str, str]], first: str = "") -> bytes:
     """
     parts = [first] if first else []
     parts += [f"{name}: {value}" for name, value in lines]
-    for part in parts:
-        if "\n" in part or "\r" in part or "\0" in part:
-            raise LocalProtocolError(f"a line break or NUL inside a line: {part[:60]!r}")
-    return "\n".join([*parts, "", ""]).encode("utf-8", "replace")
+    text = "\n".join(parts)
+    if text.count("\n") >= max(1, len(parts)) or "\r" in text or "\0" in text:
+        raise LocalProtocolError(f"a line break or NUL inside a line: {text[:200]!r}")
+    return f"{text}\n\n".encode("utf-8", "replace")
+
+
+def is_plain(text: str) -> bool:
+    """Whether FreeSWITCH takes `text` as it stands, and nobody's screen or log suffers from it."""
+    return text.isprintable() and not _EXPANDED.search(text) and "mod_event_socket" not in text
 
 
 def plain_text(text: str) -> str:
@@ -139,6 +141,8 @@ def plain_text(text: str) -> str:
 
     Rules are checked for this when they are read; a reason can quote a file name or an error.
     """
+    if is_plain(text):
+        return text[:MAX_VALUE_CHARACTERS]
     cleaned = "".join(c if c.isprintable() and c not in "${}\\" else "?" for c in text)
     return cleaned.replace("mod_event_socket", "?")[:MAX_VALUE_CHARACTERS]
 

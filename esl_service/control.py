@@ -9,8 +9,7 @@ counted.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
@@ -31,15 +30,20 @@ SUBCLASS = "callsieve::decision"
 
 
 class DecisionEvents:
-    """`publish` never waits; `run` is the greenlet that sends. counts: sent, refused, dropped."""
+    """`publish` never waits; `run` is the greenlet that sends.
 
-    def __init__(self, address: tuple[str, int], password: str) -> None:
+    count(outcome): told of every event that was `sent`, `refused` or `dropped`.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], password: str, count: Callable[[str], object]
+    ) -> None:
         self._address = address
         self._password = password
         self._queue: Queue[str] = Queue(QUEUED_EVENTS)
         self._in_hand: str | None = None
         self._log = structlog.get_logger()
-        self.counts: Counter[str] = Counter()
+        self._count = count
 
     def publish(self, channel: ChannelData, decision: Decision) -> None:
         """Queue an event for a decision; one to continue is no news."""
@@ -48,7 +52,7 @@ class DecisionEvents:
         try:
             self._queue.put_nowait(event_message(channel, decision))
         except Full:
-            self.counts["dropped"] += 1
+            self._count("dropped")
 
     def run(self) -> None:
         """Send events for ever, over one connection after another."""
@@ -71,7 +75,7 @@ class DecisionEvents:
             with gevent.Timeout(STEP_SECONDS):
                 reply = connection.send(self._in_hand)
             self._in_hand = None
-            self.counts["sent" if reply.data.startswith("+OK") else "refused"] += 1
+            self._count("sent" if reply.data.startswith("+OK") else "refused")
 
 
 def event_message(channel: ChannelData, decision: Decision) -> str:

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from esl_service.answer import answer
-from esl_service.channel_data import ChannelData, read_channel_data
+from esl_service.channel_data import NEEDED, ChannelData, read_channel_data
 from esl_service.codec import Decoder, Message, encode_message
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
+from esl_service.headers import Wanted
 from screening import Decision
 
 ASK_SECONDS = 5.0
@@ -42,6 +43,11 @@ LEAVE_SECONDS = 2.0
 """How long FreeSWITCH may take to close after the answer."""
 
 CONNECT = encode_message((), "connect")
+
+_ACCEPTED = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
+"""What FreeSWITCH says to most commands."""
+
+_WANTED = Wanted((b"Content-Type", b"Content-Length", b"Reply-Text", *NEEDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Conversation:
     """See the table above. `deadline` is on the same clock as every `now`, in seconds."""
 
     def __init__(self, now: float) -> None:
-        self._decoder = Decoder()
+        self._decoder = Decoder(_WANTED)
         self._state: Literal["asking", "deciding", "leaving", "over"] = "asking"
         self._parks = False
         self._ended = False
@@ -105,6 +111,8 @@ class Conversation:
         After LegArrived nothing is looked at until `answer` was called.
         """
         while self._state in ("asking", "leaving"):
+            if self._state == "leaving":
+                self._decoder.skip(_ACCEPTED)
             message = self._decoder.next_message()
             if message is None:
                 if self._ended:

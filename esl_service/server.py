@@ -1,21 +1,24 @@
 """Runs conversations over TCP. The only module of the legs' path that knows gevent.
 
-One greenlet a leg. Every wait has an end: the conversation's deadline for reading, SEND_SECONDS for
-writing. A leg that cannot be answered is closed without an answer, and the dialplan's own fail
-policy takes over: to it that is the same as a service that is not there.
+A leg is a socket and two callbacks of gevent's event loop, not a greenlet: its answer never waits
+for anything, so there is nothing to switch to, and nothing but the socket to leak. Every wait has
+an end, the conversation's deadline. A leg that cannot be answered is closed without an answer, and
+the dialplan's own fail policy takes over: to it that is the same as a service that is not there.
 """
 
 from __future__ import annotations
 
+import socket
+import sys
 import time
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Protocol
 
+import gevent
 import structlog
-from gevent import socket
-from gevent.pool import Pool
-from gevent.server import StreamServer
+from gevent.event import Event as Signal
 
 from esl_service.channel_data import ChannelData
 from esl_service.conversation import (
@@ -30,106 +33,292 @@ from esl_service.conversation import (
 from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
 
-MAX_CONNECTIONS = 10_000
-SEND_SECONDS = 2.0
 READ_BYTES = 64 * 1024
+SWEEP_SECONDS = 0.1
+ACCEPTED_AT_ONCE = 100
+"""How many connections are taken before the legs in hand are looked at again."""
 
 Address = tuple[str, int]
+
+_READ = 1
 
 _ENDINGS = {LegGone: "leg_gone", LegLate: "leg_late", LegSilent: "leg_silent"}
 
 
-class Server:
-    """The outbound event-socket service.
+class Screening(Protocol):
+    """Who decides. Neither method waits; both may raise UnanswerableLegError."""
 
-    screen(channel): the decision for a leg; may raise UnanswerableLegError.
-    decided(channel, decision): told of every decision that was sent; must not wait.
-    counts: legs by outcome since the start.
+    def screen(self, channel: ChannelData) -> Decision: ...
+
+    def give_up(self, channel: ChannelData, why: str) -> Decision:
+        """What the leg's fail policy says, for a leg that is not to be screened."""
+
+
+class Measures(Protocol):
+    """Who counts."""
+
+    def decided(self, channel: ChannelData, decision: Decision, seconds: float) -> None: ...
+
+    def failed(self, kind: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """connections: more are closed at once. legs: undecided ones. A leg beyond that gets its flow's
+    fail policy, and so does one that had to wait for us `decision_seconds` in all.
+    allowed: who may connect, empty for everybody.
+    """
+
+    connections: int = 10_000
+    legs: int = 2_000
+    decision_seconds: float = 0.8
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+# Where the kernel's tcp_info (linux/tcp.h) has milliseconds since something came.
+_LAST_DATA_RECEIVED = slice(52, 56)
+_LAST_ACK_RECEIVED = slice(56, 60)
+
+
+def _seconds_since(connection: socket.socket, what: slice) -> float:
+    """How long ago the last data or acknowledgement came: what waits for us waits in the kernel."""
+    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK_RECEIVED.stop)
+    return int.from_bytes(known[what], sys.byteorder) / 1000
+
+
+class Server:
+    """The outbound event-socket service on a listening socket.
+
+    told(channel, decision): called after every decision that was sent; must not wait.
     """
 
     def __init__(
         self,
-        listen: Address,
-        screen: Callable[[ChannelData], Decision],
-        decided: Callable[[ChannelData, Decision], None] | None = None,
+        listening: socket.socket,
+        screening: Screening,
+        limits: Limits,
+        measures: Measures,
+        told: Callable[[ChannelData, Decision], None] | None = None,
     ) -> None:
-        self._screen = screen
-        self._decided = decided
-        self._log = structlog.get_logger()
-        self._server = StreamServer(listen, self._serve, spawn=Pool(MAX_CONNECTIONS), backlog=1024)
-        self._server.max_accept = 100  # how many are taken at once before greenlets run
-        self.counts: Counter[str] = Counter()
+        self.screening = screening
+        self.limits = limits
+        self.measures = measures
+        self.told = told
+        self.log = structlog.get_logger().bind()
+        self.undecided = 0
+        self._listening = listening
+        self._listening.setblocking(False)
+        # Connections inherit it.
+        self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._legs: set[_Leg] = set()
+        self._allowed: dict[str, bool] = {}
+        self._empty = Signal()
+        self._empty.set()
+        self._accepting = False
+        self.loop: Any = gevent.get_hub().loop
+        self._acceptor = self.loop.io(listening.fileno(), _READ)
+        self._sweeper = self.loop.timer(SWEEP_SECONDS, SWEEP_SECONDS)
 
-    def start(self) -> Address:
-        """Listen. Returns the address, with the port that was chosen for port 0."""
-        self._server.start()
-        host, port = self._server.socket.getsockname()[:2]
-        return host, port
+    def start(self) -> None:
+        self._accepting = True
+        self._acceptor.start(self._accept)
+        self._sweeper.start(self._sweep)
 
     def stop_accepting(self) -> None:
-        self._server.close()
+        """Take what waits already, leave what comes later to others that share the socket."""
+        self._accept()
+        self._accepting = False
+        self._acceptor.stop()
+        self._acceptor.close()
+        self._listening.close()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the legs in hand; False if some are left after `seconds`."""
-        empty: bool = self._server.pool.join(timeout=seconds)
-        return empty
+    def wait(self) -> None:
+        """Wait until no leg is in hand."""
+        self._empty.wait()
 
-    def _serve(self, connection: socket.socket, peer: Address) -> None:
-        with connection:
+    @property
+    def in_hand(self) -> int:
+        return len(self._legs)
+
+    def failed(self, kind: str, peer: Address, **details: str) -> None:
+        self.measures.failed(kind)
+        self.log.warning(kind, peer=peer, **details)
+
+    def ended(self, leg: _Leg) -> None:
+        self._legs.discard(leg)
+        if not self._legs:
+            self._empty.set()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
-                self._converse(connection, peer)
-            except RemoteProtocolError as error:
-                self._count("protocol_error", peer, error=str(error))
-            except OSError as error:
-                self._count("connection_lost", peer, error=str(error))
-            except UnanswerableLegError as error:
-                self._count("unanswerable", peer, error=str(error))
-            except Exception:  # noqa: BLE001
-                # A defect of ours must cost this leg its answer, not the service its life.
-                self.counts["defect"] += 1
-                self._log.exception("defect", peer=peer)
-
-    def _converse(self, connection: socket.socket, peer: Address) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        conversation = Conversation(time.monotonic())
-        self._send(connection, conversation.opening)
-        while not conversation.over:
-            connection.settimeout(max(0.001, conversation.deadline - time.monotonic()))
-            with suppress(TimeoutError):  # next_event() tells what a passed deadline means
-                conversation.receive(connection.recv(READ_BYTES))
-            while (event := conversation.next_event(time.monotonic())) is not None:
-                self._act(event, conversation, connection, peer)
-
-    def _act(
-        self, event: Event, conversation: Conversation, connection: socket.socket, peer: Address
-    ) -> None:
-        if isinstance(event, LegArrived):
-            started = time.perf_counter_ns()
-            decision = self._screen(event.channel)
-            microseconds = (time.perf_counter_ns() - started) / 1000
-            answer = conversation.answer(decision, time.monotonic())
-            if not answer:
-                self._count("leg_late", peer)
+                connection, peer = self._listening.accept()
+            except BlockingIOError:
                 return
-            self._send(connection, answer)
-            self.counts[decision.action] += 1
-            self._log.info(
-                "decided",
-                uuid=event.channel.uuid,
-                microseconds=round(microseconds, 1),
-                **decision.as_dict(),
-            )
-            if self._decided is not None:
-                self._decided(event.channel, decision)
-        elif isinstance(event, CommandRefused):
-            self._count("command_refused", peer, reply=event.reply)
+            except ConnectionError:
+                continue  # gone before we came to it
+            except OSError as error:  # no descriptor or memory left: the next sweep tries again
+                self.failed("not_accepted", ("", 0), error=str(error))
+                self._acceptor.stop()
+                return
+            if not self._is_allowed(peer[0]):
+                connection.close()
+                self.failed("not_allowed", peer[:2])
+            elif len(self._legs) >= self.limits.connections:
+                connection.close()
+                self.failed("too_many_connections", peer[:2])
+            else:
+                self._begin(connection, peer[:2])
+
+    def _begin(self, connection: socket.socket, peer: Address) -> None:
+        leg = _Leg(self, connection, peer)
+        self._legs.add(leg)
+        self._empty.clear()
+        leg.open()
+
+    def _is_allowed(self, host: str) -> bool:
+        if not self.limits.allowed:
+            return True
+        allowed = self._allowed.get(host)
+        if allowed is None:
+            if len(self._allowed) > 10_000:
+                self._allowed.clear()
+            address = ip_address(host.partition("%")[0])
+            allowed = any(address in network for network in self.limits.allowed)
+            self._allowed[host] = allowed
+        return allowed
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for leg in [leg for leg in self._legs if now >= leg.conversation.deadline]:
+            leg.advance()
+        if self._accepting and not self._acceptor.active:
+            self._acceptor.start(self._accept)
+
+
+class _Leg:
+    """One connection and what the event loop calls for it."""
+
+    __slots__ = (
+        "_connection",
+        "_peer",
+        "_queued",
+        "_server",
+        "_undecided",
+        "_watcher",
+        "conversation",
+    )
+
+    def __init__(self, server: Server, connection: socket.socket, peer: Address) -> None:
+        self._server = server
+        self._connection = connection
+        self._peer = peer
+        # Its dialplan counts from the connection, not from when we came to accept it.
+        self._queued = _seconds_since(connection, _LAST_ACK_RECEIVED)
+        self._watcher = server.loop.io(connection.fileno(), _READ)
+        self.conversation = Conversation(time.monotonic() - self._queued)
+        self._undecided = True
+        server.undecided += 1
+
+    def open(self) -> None:
+        self._connection.setblocking(False)
+        self._watcher.start(self._readable)
+        try:
+            self._send(self.conversation.opening)
+        except OSError as error:
+            self._server.failed("connection_lost", self._peer, error=str(error))
+            self._close()
+
+    def _readable(self) -> None:
+        try:
+            data = self._connection.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._server.failed("connection_lost", self._peer, error=str(error))
+            self._close()
+            return
+        self.conversation.receive(data)
+        self.advance()
+
+    def advance(self) -> None:
+        """Act on what has come, and on a deadline that has passed."""
+        conversation = self.conversation
+        try:
+            while (event := conversation.next_event(time.monotonic())) is not None:
+                self._act(event)
+        except RemoteProtocolError as error:
+            self._server.failed("protocol_error", self._peer, error=str(error))
+        except OSError as error:
+            self._server.failed("connection_lost", self._peer, error=str(error))
+        except UnanswerableLegError as error:
+            self._server.failed("unanswerable", self._peer, error=str(error))
+        except Exception:
+            # A defect of ours must cost this leg its answer, not the service its life.
+            self._server.measures.failed("defect")
+            self._server.log.exception("defect", peer=self._peer)
         else:
-            self._count(_ENDINGS[type(event)], peer)
+            if not conversation.over:
+                return
+        self._close()
 
-    def _send(self, connection: socket.socket, data: bytes) -> None:
-        connection.settimeout(SEND_SECONDS)
-        connection.sendall(data)
+    def _act(self, event: Event) -> None:
+        if isinstance(event, LegArrived):
+            self._answer(event.channel)
+        elif isinstance(event, CommandRefused):
+            self._server.failed("command_refused", self._peer, reply=event.reply)
+        else:
+            self._server.failed(_ENDINGS[type(event)], self._peer)
 
-    def _count(self, outcome: str, peer: Address, **details: str) -> None:
-        self.counts[outcome] += 1
-        self._log.warning(outcome, peer=peer, **details)
+    def _answer(self, channel: ChannelData) -> None:
+        server = self._server
+        started = time.perf_counter()
+        overload = self._overload()
+        if overload is None:
+            decision = server.screening.screen(channel)
+        else:
+            decision = server.screening.give_up(channel, overload)
+            server.measures.failed("overload")
+        answer = self.conversation.answer(decision, time.monotonic())
+        if not answer:
+            server.failed("leg_late", self._peer)
+            return
+        self._send(answer)
+        seconds = time.perf_counter() - started
+        self._settle()
+        server.measures.decided(channel, decision, seconds)
+        server.log.info(
+            "decided",
+            uuid=channel.uuid,
+            microseconds=round(seconds * 1e6, 1),
+            **{name: value for name, value in decision.as_dict().items() if value is not None},
+        )
+        if server.told is not None:
+            server.told(channel, decision)
+
+    def _overload(self) -> str | None:
+        limits = self._server.limits
+        if self._server.undecided > limits.legs:
+            return f"more than {limits.legs} legs wait"
+        waited = self._queued + _seconds_since(self._connection, _LAST_DATA_RECEIVED)
+        if waited > limits.decision_seconds:
+            return f"no decision within {limits.decision_seconds:g} s"
+        return None
+
+    def _send(self, data: bytes) -> None:
+        # The buffer of a connection that was sent nothing else takes more than the longest answer.
+        sent = self._connection.send(data)
+        if sent < len(data):
+            raise OSError("FreeSWITCH does not read")
+
+    def _close(self) -> None:
+        self._watcher.stop()
+        self._watcher.close()
+        self._connection.close()
+        self._settle()
+        self._server.ended(self)
+
+    def _settle(self) -> None:
+        if self._undecided:
+            self._undecided = False
+            self._server.undecided -= 1

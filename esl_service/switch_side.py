@@ -13,10 +13,11 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import quote_from_bytes
 
-from esl_service.codec import MAX_BLOCK_BYTES
 from esl_service.errors import RemoteProtocolError
 
 DISCONNECT = b"Content-Type: text/disconnect-notice\nContent-Length: 0\n\n"
+
+MAX_COMMAND_BYTES = 256 * 1024
 
 _OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 _ENCODED = re.compile(r"(%[0-9A-F]{2})")
@@ -50,8 +51,8 @@ class SwitchSide:
     def receive(self, data: bytes) -> bytes:
         """Raises RemoteProtocolError when the service sends what is no command."""
         self._buffer += data
-        if len(self._buffer) > MAX_BLOCK_BYTES:
-            raise RemoteProtocolError(f"a command of more than {MAX_BLOCK_BYTES} bytes")
+        if len(self._buffer) > MAX_COMMAND_BYTES:
+            raise RemoteProtocolError(f"a command of more than {MAX_COMMAND_BYTES} bytes")
         replies = b""
         while b"\n\n" in self._buffer:
             block, self._buffer = self._buffer.split(b"\n\n", 1)

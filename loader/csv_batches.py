@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loader.change_log import BATCH_ID, Batch, BatchFile, BrokenLogError, Part
-from loader.csv_list import ListFile, rows_of, sync_directory, system_errors
+from loader.csv_list import ListFile, give_to_owner, rows_of, sync_directory, system_errors
 from loader.store import Entry, Reject, quoted
 
 
@@ -29,7 +29,9 @@ class CsvBatches:
 
     def make_directory(self) -> None:
         with system_errors(self._directory):
-            self._directory.mkdir(exist_ok=True)
+            if not self._directory.is_dir():
+                self._directory.mkdir(exist_ok=True)
+                give_to_owner(self._directory, self._directory.parent)
 
     def keep(self, identity: str, files: dict[str, Path]) -> list[Path]:
         """Move synced files into their places, part -> file. Raises StoreError; none was then."""

@@ -83,6 +83,7 @@ class CsvEdit:
         return self
 
     def _learn(self) -> None:
+        self._identity = _identity(self._path)
         listed = ListFile(self._path, self._region)
         empty = self._written(self.after) if not self._path.exists() else None
         self._table = table = EditTable(
@@ -215,6 +216,11 @@ class CsvEdit:
                 out.flush()
                 _copy_bytes(self._additions_path, len(self._header), file)
             os.fsync(file.fileno())
+            if _identity(self._path) != self._identity:
+                raise StoreError(
+                    f"lists/{self._path.name}: expected nobody to edit it meanwhile, found it"
+                    " changed; nothing was changed by this command, run it again"
+                )
             return Prepared(self._finish(self._before, self.before), self._write_after())
 
     def _copy_rows(self, out: RowFile) -> None:
@@ -278,6 +284,15 @@ class CsvEdit:
 
 
 WORKING_FILES = ("new", "before", "after", "additions", "changes")
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Differs between a file and what an editor makes of it; () when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _copy_bytes(source: Path, start: int, target: BinaryIO) -> None:

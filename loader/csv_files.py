@@ -19,7 +19,7 @@ from typing import Any
 from loader.change_log import BrokenLogError, Change, Origin, this_process
 from loader.csv_batches import CsvBatches
 from loader.csv_edit import WORKING_FILES
-from loader.csv_list import ListFile, append, rows_of, sync_directory, system_errors
+from loader.csv_list import ListFile, append, give_to_owner, rows_of, sync_directory, system_errors
 from loader.csv_log import CsvLog
 from loader.locking import locked
 from loader.store import Entry, StoreError, check_list_name, quoted
@@ -94,6 +94,8 @@ class CsvFiles:
                     )
                 new = path.with_name(working)
                 if new.exists():
+                    if not path.exists():
+                        give_to_owner(new, path.parent)
                     new.replace(path if "new" in redo else self.attached_path(change.list))
                     sync_directory(path.parent)
             elif "detach" in redo:

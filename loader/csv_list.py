@@ -239,6 +239,14 @@ def replacing(path: Path) -> Iterator[TextIO]:
     sync_directory(path.parent)
 
 
+def give_to_owner(path: Path, directory: Path) -> None:
+    """An administrator's new file must be the service's, as the store's directory is."""
+    owner = directory.stat()
+    if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def take_ownership_of(path: Path, descriptor: int) -> None:
     """An administrator's change must leave the file readable by the service's user."""
     try:

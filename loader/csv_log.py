@@ -30,6 +30,7 @@ from loader.change_log import (
     read_record,
     read_records,
 )
+from loader.csv_list import give_to_owner
 from loader.locking import locked, uninterrupted
 from loader.store import StoreError, os_problem
 
@@ -156,6 +157,8 @@ class CsvLog:
                 self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
             )
             try:
+                if not head.bytes:
+                    give_to_owner(self._path, self._path.parent)
                 if os.write(descriptor, line + b"\n") != len(line) + 1:
                     raise OSError("expected to write a record, found room for a part of it")
                 os.fsync(descriptor)

@@ -220,14 +220,16 @@ class Catalog:
         """Writes all of a list anew, so that nothing is left of its delta. Whether it did.
 
         Other changes may come in meanwhile: they are not held up, and none is lost. False: there
-        was no delta, or the list was published or withdrawn meanwhile. Raises KeyError, and what
-        publish() raises.
+        was no delta, or the list was published or withdrawn meanwhile. Raises KeyError,
+        CorruptSnapshotError when the files are not what was written, and what publish() raises.
         """
         with self._building() as working:
-            files = _load(self._file).lists[name].files
-            if not files.delta:
-                return False
-            folded_from = self._open(name, files)
+            with self._locked():  # or the files might be deleted before they are open
+                files = _load(self._file).lists[name].files
+                if not files.delta:
+                    return False
+                folded_from = self._open(name, files)
+            folded_from.verify()  # an altered number would be as good as any in the new file
             Snapshot.build(working, folded_from.keys(), folded_from.prefixes)
             with self._building() as working_delta, self._writing() as contents:
                 row = contents.lists.get(name)
@@ -294,7 +296,7 @@ class Catalog:
 
     def _create(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self._locked():
+        with self._building(), self._locked():
             counter = self.directory / "counter"
             if not counter.exists():
                 replace_file(counter, [bytes(8)])

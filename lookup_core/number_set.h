@@ -31,6 +31,7 @@
 #define CS_MAX_SLOT_BITS 62
 #define CS_STRUCTURE_HEAD_BYTES 16
 #define CS_ROW_BYTES 48
+#define CS_LEVELS 3 /* tables of an interval, and so the most lines that a lookup reads */
 #define CS_BATCH 32 /* lines that are on their way from memory at once */
 
 __extension__ typedef unsigned __int128 cs_u128;
@@ -51,20 +52,21 @@ typedef struct {
 
 _Static_assert(sizeof(cs_row) == CS_ROW_BYTES, "a row is written as it stands");
 
-/* A table that can be asked. */
+/* A table that can be asked. What a lookup needs comes first: two cache lines. */
 typedef struct {
     uint64_t first, span; /* key - first <= span */
     uint64_t mask;        /* 2^bits - 1 */
-    uint64_t multiplier[2], inverse[2];
+    uint64_t multiplier[2];
     uint64_t magic; /* x / per_line == (x * magic) >> magic_shift for x <= mask */
     uint64_t per_line;
-    uint64_t line_count;
+    const uint8_t *lines;
     uint64_t slot_mask; /* a bit for each slot */
     uint64_t high_mask;
-    const uint8_t *lines;
-    unsigned magic_shift, fold;
-    unsigned slots, low_bits, high_bits;
-    int has_overflow; /* the next table holds what had no room here */
+    uint8_t magic_shift, fold;
+    uint8_t slots, low_bits, high_bits;
+    uint8_t has_overflow; /* the next table holds what had no room here */
+    uint64_t inverse[2];
+    uint64_t line_count;
 } cs_table;
 
 typedef struct {
@@ -174,7 +176,7 @@ static inline uint64_t cs_slot_low(const cs_table *table, const uint8_t *line, u
 }
 
 static inline uint64_t cs_slot_high(const cs_table *table, const uint8_t *line, unsigned slot) {
-    const unsigned bit = table->slots * table->low_bits + slot * table->high_bits;
+    const unsigned bit = (unsigned)table->slots * table->low_bits + slot * table->high_bits;
     /* The last 8 bytes at most: nothing behind the line is read. */
     const unsigned byte = bit / 8 < CS_LINE_BYTES - 8 ? bit / 8 : CS_LINE_BYTES - 8;
     uint64_t word;
@@ -204,7 +206,7 @@ static inline cs_place cs_place_of(const cs_table *table, uint64_t key) {
     return (cs_place){table->lines + CS_LINE_BYTES * line, x - line * table->per_line};
 }
 
-/* 1: the line has it. 0: no table has it. -1: the line is full, so the next table may. */
+/* 1: the line has it. 0: no table has it. -1: the line had no room for all, so the next table may. */
 static inline int cs_line_has(const cs_table *table, cs_place place) {
     uint64_t found;
     if (table->low_bits == 8)
@@ -221,9 +223,10 @@ static inline int cs_line_has(const cs_table *table, cs_place place) {
             if (cs_slot_high(table, place.line, (unsigned)__builtin_ctzll(found)) == high)
                 return 1;
     }
-    if (!table->has_overflow)
+    if (!table->has_overflow || cs_slot(table, place.line, table->slots - 1) == cs_empty_slot(table))
         return 0;
-    return cs_slot(table, place.line, table->slots - 1) == cs_empty_slot(table) ? 0 : -1;
+    /* The writer puts the first two slots of a full line in descending order when there were more. */
+    return cs_slot(table, place.line, 0) < cs_slot(table, place.line, 1) ? 0 : -1;
 }
 
 static inline int cs_next_tables_have(const cs_table *table, uint64_t key) {
@@ -263,9 +266,10 @@ static inline int cs_set_has(const cs_set *set, uint64_t key) {
     return answer >= 0 ? answer : cs_next_tables_have(table, key);
 }
 
-/* answers[i]: 1 when keys[i] is in the set, else 0. Lines are fetched CS_BATCH at a time. */
+/* answers[i]: 1 when keys[i] is in exactly one of the sets, else 0; without `changed` (NULL), when it
+ * is in `set`. Lines of `set` are fetched CS_BATCH at a time; `changed` is small and asked meanwhile. */
 static inline void cs_set_has_many(
-    const cs_set *set, const uint64_t *keys, size_t count, uint8_t *answers
+    const cs_set *set, const cs_set *changed, const uint64_t *keys, size_t count, uint8_t *answers
 ) {
     const cs_table *tables[CS_BATCH];
     cs_place places[CS_BATCH];
@@ -278,11 +282,13 @@ static inline void cs_set_has_many(
                 __builtin_prefetch(places[i].line);
             }
         }
+        for (size_t i = 0; i < batch; i++)
+            answers[i] = (uint8_t)(changed && cs_set_has(changed, keys[i]));
         for (size_t i = 0; i < batch; i++) {
             int answer = tables[i] ? cs_line_has(tables[i], places[i]) : 0;
             if (answer < 0)
                 answer = cs_next_tables_have(tables[i], keys[i]);
-            answers[i] = (uint8_t)answer;
+            answers[i] ^= (uint8_t)answer;
         }
         keys += batch;
         answers += batch;
@@ -353,11 +359,11 @@ static inline cs_table cs_make_table(const cs_row *row, const uint8_t *lines) {
         .slot_mask = slots == 64 ? UINT64_MAX : (UINT64_C(1) << slots) - 1,
         .high_mask = (UINT64_C(1) << high_bits) - 1,
         .lines = lines,
-        .magic_shift = bits + cs_bit_length(per_line - 1),
-        .fold = (bits + 1) / 2,
-        .slots = slots,
-        .low_bits = low_bits,
-        .high_bits = high_bits,
+        .magic_shift = (uint8_t)(bits + cs_bit_length(per_line - 1)),
+        .fold = (uint8_t)((bits + 1) / 2),
+        .slots = (uint8_t)slots,
+        .low_bits = (uint8_t)low_bits,
+        .high_bits = (uint8_t)high_bits,
     };
     /* Granlund and Montgomery 1994, "Division by invariant integers using multiplication": exact,
      * because magic * per_line exceeds 2^magic_shift by less than 2^(magic_shift - bits). */
@@ -391,14 +397,15 @@ static inline int cs_check_rows(
 ) {
     const uint64_t max_key = (UINT64_C(1) << CS_KEY_BITS) - 1;
     uint64_t numbers = 0, free_from = 0;
-    int after_rest = 0;
+    int after_rest = 0, level = CS_LEVELS; /* of the table before; none can be behind the last */
     for (uint32_t i = 0; i < set->table_count; i++) {
         cs_row row;
         memcpy(&row, rows + (size_t)i * CS_ROW_BYTES, sizeof row);
         const uint64_t least_role = after_rest ? CS_OVERFLOW : CS_SEGMENT;
         const uint64_t most_role = after_rest ? CS_OVERFLOW : CS_REST;
         if (cs_wrong(problem, "role", i, least_role, most_role, row.role) ||
-            (i == 0 && row.role == CS_OVERFLOW && cs_wrong(problem, "role", i, 0, 0, row.role)) ||
+            (level == CS_LEVELS && row.role == CS_OVERFLOW &&
+             cs_wrong(problem, "role", i, CS_SEGMENT, CS_SEGMENT, row.role)) ||
             cs_wrong(problem, "first", i, row.role == CS_SEGMENT ? free_from : 0, max_key,
                      row.first) ||
             cs_wrong(problem, "last", i, row.first, max_key, row.last) ||
@@ -416,6 +423,7 @@ static inline int cs_check_rows(
             return 1;
         set->tables[i] = cs_make_table(&row, lines);
         set->slot_starts[i + 1] = set->slot_starts[i] + row.line_count * slots;
+        level = row.role == CS_OVERFLOW ? level + 1 : 1;
         if (row.role == CS_OVERFLOW) {
             set->tables[i - 1].has_overflow = 1;
         } else if (row.role == CS_REST) {

@@ -29,7 +29,13 @@ cdef extern from "number_set.h" nogil:
     )
     void cs_set_close(cs_set *set)
     bint cs_set_has(const cs_set *set, uint64_t key)
-    void cs_set_has_many(const cs_set *set, const uint64_t *keys, size_t count, uint8_t *answers)
+    void cs_set_has_many(
+        const cs_set *set,
+        const cs_set *changed,
+        const uint64_t *keys,
+        size_t count,
+        uint8_t *answers,
+    )
     uint64_t cs_set_slots(const cs_set *set)
     int cs_set_slot(const cs_set *set, uint64_t index, uint64_t *key)
 

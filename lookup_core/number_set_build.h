@@ -6,15 +6,15 @@
 
 /* How full lines are made: fuller is smaller, but more lines overflow and cost a second look. A table
  * that fits the processor's cache pays little for that look. */
-#define CS_FILL 0.86
+#define CS_FILL 0.82
 #define CS_FILL_IN_CACHE 0.91
 #define CS_FILL_OVERFLOW 0.80
 #define CS_FILL_LAST 0.25
-#define CS_CACHE_NUMBERS (UINT64_C(6) << 20)
+#define CS_CACHE_NUMBERS UINT64_C(3000000)
 
-#define CS_MIN_SEGMENT 256   /* fewer numbers of an interval go to the rest table */
-#define CS_LAST_LEVEL 2      /* a segment's third table has room for all: three lines a lookup at most */
-#define CS_MAX_OVERFLOW 0.08 /* more than this is no chance but a bad seed: another one is tried */
+#define CS_MIN_SEGMENT 256            /* fewer numbers of an interval go to the rest table */
+#define CS_LAST_LEVEL (CS_LEVELS - 1) /* a table with room for all that is left */
+#define CS_MAX_OVERFLOW 0.08          /* more than this is no chance but a bad seed: another one is tried */
 #define CS_SEEDS 16
 
 typedef struct {
@@ -144,7 +144,7 @@ static inline void cs_put(const cs_table *table, uint8_t *line, unsigned slot, u
         line[2 * slot + 1] = (uint8_t)(remainder >> 8);
     }
     uint64_t high = remainder >> table->low_bits;
-    unsigned bit = table->slots * table->low_bits + slot * table->high_bits;
+    unsigned bit = (unsigned)table->slots * table->low_bits + slot * table->high_bits;
     for (unsigned left = table->high_bits; left;) {
         const unsigned here = 8 - bit % 8 < left ? 8 - bit % 8 : left;
         const unsigned bits = (1u << here) - 1;
@@ -168,12 +168,18 @@ static inline size_t cs_fill(const cs_table *table, uint8_t *lines, uint64_t *mi
         memcpy(line, empty, CS_LINE_BYTES);
         const uint64_t start = end;
         end += table->per_line;
+        const size_t first = next;
         for (unsigned slot = 0; next < count && mixed[next] < end; next++) {
-            if (slot < table->slots)
-                cs_put(table, line, slot++, mixed[next] - start);
-            else
-                mixed[left++] = mixed[next];
+            if (slot == table->slots) {
+                /* Descending, which says that there is more: see cs_line_has(). */
+                cs_put(table, line, 0, mixed[first + 1] - start);
+                cs_put(table, line, 1, mixed[first] - start);
+                break;
+            }
+            cs_put(table, line, slot++, mixed[next] - start);
         }
+        for (; next < count && mixed[next] < end; next++)
+            mixed[left++] = mixed[next];
     }
     return left;
 }
@@ -209,7 +215,7 @@ static int cs_add_interval(cs_built *built, uint64_t *keys, size_t count, uint16
     cs_row row = {.first = keys[0], .last = keys[count - 1], .role = role};
     for (int level = 0; count; level++) {
         double fill = level == 0 ? CS_FILL : level == 1 ? CS_FILL_OVERFLOW : CS_FILL_LAST;
-        if (level == 0 && count <= CS_CACHE_NUMBERS)
+        if (level == 0 && built->number_count <= CS_CACHE_NUMBERS)
             fill = CS_FILL_IN_CACHE;
         cs_table table;
         for (int attempt = 1;; attempt++) {

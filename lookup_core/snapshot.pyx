@@ -160,10 +160,7 @@ cdef void _has_many(
     const Sets *sets, const uint64_t *keys, Py_ssize_t count, uint8_t *answers
 ) noexcept nogil:
     cdef Py_ssize_t i
-    cs_set_has_many(sets.numbers, keys, count, answers)
-    if sets.changed is not NULL and sets.changed.number_count:
-        for i in range(count):
-            answers[i] ^= cs_set_has(sets.changed, keys[i])
+    cs_set_has_many(sets.numbers, sets.changed, keys, count, answers)
     if sets.lengths:
         for i in range(count):
             if not answers[i]:
@@ -209,21 +206,18 @@ cdef class Snapshot:
         add, remove: as `numbers` of build(); the prefixes likewise. Meant for thousands of changes,
         not millions. Raises what build() raises.
         """
+        # All that may run Python code, which may close the snapshot, comes before the first look at it.
+        cdef c_array added = number_keys(add, "add")
+        cdef c_array removed = number_keys(remove, "remove")
+        cdef c_array added_prefixes = prefix_keys(add_prefixes, "add_prefixes")
+        cdef c_array removed_prefixes = prefix_keys(remove_prefixes, "remove_prefixes")
         base._check_open()
-        cdef Sets sets = base._sets
-        changed = _changed(
-            base._changed_numbers(),
-            sets.numbers,
-            number_keys(add, "add"),
-            number_keys(remove, "remove"),
-        )
+        cdef _File file = base._base
+        changed = _changed(base._changed_numbers(), &file.numbers, added, removed)
         changed_prefixes = _changed(
-            base._changed_prefixes(),
-            sets.prefixes,
-            prefix_keys(add_prefixes, "add_prefixes"),
-            prefix_keys(remove_prefixes, "remove_prefixes"),
+            base._changed_prefixes(), &file.prefixes, added_prefixes, removed_prefixes
         )
-        _write_delta(path, base._base, changed, changed_prefixes, _seed(seed))
+        _write_delta(path, file, changed, changed_prefixes, _seed(seed))
 
     @staticmethod
     def build_delta_since(
@@ -308,8 +302,8 @@ cdef class Snapshot:
 
     def contains_many(self, keys) -> bytearray:
         """One byte for each packed key of a contiguous uint64 buffer: 1 in the list, 0 not."""
-        self._check_open()
         cdef const uint64_t[::1] queries = as_keys(keys)
+        self._check_open()
         # Another thread may close the snapshot: these keep the files mapped until the end.
         held = (self._base, self._delta)
         cdef Sets sets = self._sets
@@ -335,7 +329,6 @@ cdef class Snapshot:
         cdef uint64_t key, slot
         cdef uint64_t slots = self._slots()
         for slot in range(slots):
-            self._check_open()
             key = self._key_in(slot)
             if key:
                 yield unpack_key(key)
@@ -349,6 +342,8 @@ cdef class Snapshot:
 
     cdef uint64_t _key_in(self, uint64_t slot) except? 0:
         """The list's number in one of the _slots(); 0 for none."""
+        # Between two slots the caller may have run Python code, which may have closed the snapshot.
+        self._check_open()
         cdef uint64_t key
         cdef uint64_t base_slots = cs_set_slots(self._sets.numbers)
         if slot < base_slots:

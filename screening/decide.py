@@ -6,7 +6,8 @@ How a leg is decided, in this order:
 2. A rule matches when one of the leg's numbers is on one of its lists and that same number is on
    none of its `except` lists. (A caller that claims an allowed number beside a listed one is still
    listed.)
-3. A rule that cannot be answered, because a list is not available or the number cannot be read,
+3. A rule that is not enforced only marks the leg, and the rules after it are taken in turn.
+4. A rule that cannot be answered, because a list is not available or the number cannot be read,
    neither matches nor fails to: the others still have their say, and if none of them matches the
    flow's fail policy decides.
 """
@@ -86,6 +87,29 @@ def decide(
     return _Deciding(facts, rules, lists, rng, steps).decide()
 
 
+def undecided(facts: CallFacts, rules: Rules, why: str) -> Decision:
+    """What the flow's fail policy says for a leg that nobody could decide; `why` says why."""
+    return _failed(facts, rules, None, why)
+
+
+def _failed(facts: CallFacts, rules: Rules, rule: str | None, why: str) -> Decision:
+    """The flow's fail policy, for a question that has no answer."""
+    flow = facts.flow
+    policy = rules.fail[flow]
+    number = _screened(facts).number
+    reason = f"{why}; {flow} fails {policy}"
+    if policy == "open":
+        return Decision("continue", number=number, rule=rule, reason=reason)
+    if flow == "inbound":
+        return Decision("hangup", number=number, rule=rule, cause=UNAVAILABLE_CAUSE, reason=reason)
+    return Decision("skip", number=number, rule=rule, status=UNAVAILABLE_STATUS, reason=reason)
+
+
+def _screened(facts: CallFacts) -> Party:
+    """The party whose number the receipt names."""
+    return facts.callers[0] if facts.flow == "inbound" else facts.called
+
+
 class _Deciding:
     def __init__(
         self,
@@ -101,16 +125,31 @@ class _Deciding:
         self.rng = rng
         self.steps = steps
         self.doubts: list[tuple[str | None, str]] = []
-        self.screened = facts.callers[0] if facts.flow == "inbound" else facts.called
+        self.mark: Decision | None = None
+        self.screened = _screened(facts)
 
     def decide(self) -> Decision:
         decision = self._inbound() if self.facts.flow == "inbound" else self._outbound()
-        if decision is not None:
-            return decision
-        if self.doubts:
+        if decision is None and self.doubts:
             rule, why = self.doubts[0]
-            return self._failed(rule, why)
-        return Decision("continue", number=self.screened.number, reason=self._nothing_matched())
+            decision = _failed(self.facts, self.rules, rule, why)
+        if self.mark is None:
+            return decision or self._continue(self._nothing_matched())
+        if decision is not None:
+            return replace(decision, marked=self.mark.action)
+        mark = self.mark
+        return replace(
+            self._continue(f"{mark.reason}, but the rule is not enforced"),
+            list=mark.list,
+            entry=mark.entry,
+            number=mark.number,
+            rule=mark.rule,
+            generation=mark.generation,
+            marked=mark.action,
+        )
+
+    def _continue(self, reason: str) -> Decision:
+        return Decision("continue", number=self.screened.number, reason=reason)
 
     def _nothing_matched(self) -> str:
         facts = self.facts
@@ -119,20 +158,6 @@ class _Deciding:
         if facts.flow == "outbound" and facts.campaign is None and facts.route is None:
             return "no campaign and no route is named"
         return f"the {self.screened.source} is on none of the lists"
-
-    def _failed(self, rule: str | None, why: str) -> Decision:
-        """The flow's fail policy, for a question that has no answer."""
-        flow = self.facts.flow
-        policy = self.rules.fail[flow]
-        number = self.screened.number
-        reason = f"{why}; {flow} fails {policy}"
-        if policy == "open":
-            return Decision("continue", number=number, rule=rule, reason=reason)
-        if flow == "inbound":
-            return Decision(
-                "hangup", number=number, rule=rule, cause=UNAVAILABLE_CAUSE, reason=reason
-            )
-        return Decision("skip", number=number, rule=rule, status=UNAVAILABLE_STATUS, reason=reason)
 
     # The flows
 
@@ -156,11 +181,14 @@ class _Deciding:
         if rule.called is not None and called is None:
             self._doubt(rule.name, "the called number cannot be read")
             return None
-        self._won(rule.name, hit)
         decision = hit.decision(rule.name, rule.action)
         if rule.action == "redirect":
-            return replace(decision, redirect=rule.redirect)
-        return replace(decision, cause=rule.cause)
+            decision = replace(decision, redirect=rule.redirect)
+        else:
+            decision = replace(
+                decision, cause=rule.cause, response=rule.response, call_info=rule.call_info
+            )
+        return self._matched(rule, hit, decision)
 
     def _outbound(self) -> Decision | None:
         facts, rules = self.facts, self.rules
@@ -193,8 +221,8 @@ class _Deciding:
         hit = self._ask(rule.name, (self.facts.called,), rule.lists, rule.except_lists)
         if hit is None:
             return None
-        self._won(rule.name, hit)
-        return replace(hit.decision(rule.name, "skip"), status=rule.status)
+        decision = replace(hit.decision(rule.name, "skip"), status=rule.status)
+        return self._matched(rule, hit, decision)
 
     def _present(self, name: str) -> Decision | None:
         route = self.rules.routes.get(name)
@@ -292,14 +320,23 @@ class _Deciding:
             raise _CannotTellError(f"the list {name} is not available: {found.reason}")
         return found
 
+    def _matched(
+        self, rule: Forwarding | SkipRule, hit: _Hit, decision: Decision
+    ) -> Decision | None:
+        """The decision of a rule that matches, None if it only marks."""
+        why = f"the {hit.party.source} is on the list {hit.list} as {hit.entry}"
+        if rule.enforce:
+            self._step(rule.name, "won", why)
+            return decision
+        self._step(rule.name, "marked", f"{why}; the rule is not enforced")
+        self.mark = self.mark or decision
+        return None
+
     # The explanation
 
     def _step(self, rule: str, outcome: Outcome, why: str) -> None:
         if self.steps is not None:
             self.steps.append(Step(rule, outcome, why))
-
-    def _won(self, rule: str, hit: _Hit) -> None:
-        self._step(rule, "won", f"the {hit.party.source} is on the list {hit.list} as {hit.entry}")
 
     def _doubt(self, rule: str, why: str) -> None:
         self.doubts.append((rule, why))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 Action = Literal["continue", "hangup", "redirect", "skip", "present"]
-Outcome = Literal["won", "no match", "not reached", "cannot tell"]
+Outcome = Literal["won", "marked", "no match", "not reached", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,10 @@ class Decision:
     action: `continue` and `present` let the leg go on, the others end or divert it.
     entry: the list entry that matched, exact number or prefix. generation: that list's.
     number: the number that was screened, canonical text; None if it could not be read.
-    status: of a skipped number. cause: FreeSWITCH hang-up cause. redirect: where to.
+    status: of a skipped number. cause: FreeSWITCH hang-up cause. response: a SIP response instead
+    of a cause; call_info: the URL of the card that goes with 608. redirect: an extension, a number,
+    a SIP URI, or a dial string to bridge with.
+    marked: the action of a rule that matched and is not enforced.
     """
 
     action: Action
@@ -26,13 +29,16 @@ class Decision:
     rule: str | None = None
     status: str | None = None
     cause: str | None = None
+    response: int | None = None
+    call_info: str | None = None
     redirect: str | None = None
     presentation_number: str | None = None
     generation: int | None = None
+    marked: Action | None = None
     reason: str = ""
 
     def as_dict(self) -> dict[str, str | int | None]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,17 +24,28 @@ DEFAULT_STATUS = "Blacklist"
 DEFAULT_CAUSE = "CALL_REJECTED"
 
 
+SIP_RESPONSES = (603, 607, 608)
+"""Decline, Unwanted (RFC 8197) and Rejected (RFC 8688)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Inbound legs of listed callers, to `called` if given: hang up or redirect."""
+    """Inbound legs of listed callers, to `called` if given: hang up or redirect.
+
+    A leg that is hung up on gets `cause`, or the SIP response if there is one; call_info: the URL
+    of the card that goes with 608. enforce: otherwise the leg is only marked.
+    """
 
     name: str
     list: str
     action: Literal["hangup", "redirect"]
     called: tuple[str, ...] | None = None
-    cause: str = DEFAULT_CAUSE
+    cause: str | None = DEFAULT_CAUSE
+    response: int | None = None
+    call_info: str | None = None
     redirect: str | None = None
     except_lists: tuple[str, ...] = ()
+    enforce: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class SkipRule:
     lists: tuple[str, ...]
     except_lists: tuple[str, ...] = ()
     status: str = DEFAULT_STATUS
+    enforce: bool = True
 
 
 @dataclass(frozen=True, slots=True)

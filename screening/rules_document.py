@@ -19,6 +19,7 @@ from screening.rules import (
     DEFAULT_CAUSE,
     DEFAULT_FAIL_POLICY,
     DEFAULT_STATUS,
+    SIP_RESPONSES,
     FailPolicy,
     Forwarding,
     Gateway,
@@ -27,6 +28,11 @@ from screening.rules import (
     Rules,
     SkipRule,
 )
+
+_DIAL_STRING = re.compile(
+    r"(?:sofia/(?:gateway/)?[0-9A-Za-z_.-]{1,64}|user|group|loopback)/[0-9A-Za-z+*#_.:;=@/-]{1,128}"
+)
+_WEB_URL = re.compile(r"https://[0-9A-Za-z.:-]{1,128}(?:/[0-9A-Za-z_.~/?=&%-]{0,256})?")
 
 MAX_DOCUMENT_CHARACTERS = 4_000_000
 MAX_NAME_CHARACTERS = 100
@@ -142,13 +148,24 @@ class _Table:
             return ""
         return self.text(key, expected, good) or ""
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: str, default: bool) -> bool:
         if not self.has(key):
-            return False
+            return default
         value = self.take(key)
         if not isinstance(value, bool):
             self.problem(self.at(key), "true or false", value)
         return value is True
+
+    def number(self, key: str, choices: tuple[int, ...]) -> int | None:
+        """The number at `key`, one of `choices`; None where there is none."""
+        if not self.has(key):
+            return None
+        value = self.take(key)
+        for choice in choices:
+            if value == choice and not isinstance(value, bool):
+                return choice
+        self.problem(self.at(key), f"one of {', '.join(map(str, choices))}", value)
+        return None
 
     def texts(self, key: str, expected: str) -> list[tuple[str, str]] | None:
         """(path, text) of each item of the array at `key`; None where there is no such key."""
@@ -241,28 +258,48 @@ class _Reading:
             "a FreeSWITCH hang-up cause such as CALL_REJECTED",
             lambda text: text in HANGUP_CAUSES,
         )
+        response = table.number("response", SIP_RESPONSES)
+        call_info = table.text("call_info", "an https URL", _WEB_URL.fullmatch)
         redirect_kind = "a number, an extension or a SIP URI"
         redirect = table.text(
             "redirect",
             redirect_kind,
             lambda text: _DIALPLAN_TARGET.fullmatch(text) or _SIP_URI.fullmatch(text),
         )
+        bridge = table.text(
+            "bridge", "a dial string such as sofia/gateway/NAME/NUMBER", _DIAL_STRING.fullmatch
+        )
         path = table.at("redirect")
-        if action == "redirect" and redirect is None and not self._complained(path):
+        if action == "redirect" and redirect is bridge is None and not self._complained(path):
             self.problems.append(f"{path}: expected {redirect_kind}, got nothing")
         if action == "hangup" and redirect is not None:
             table.problem(path, "no redirect beside action = 'hangup'", redirect)
+        if bridge is not None and (action == "hangup" or redirect is not None):
+            beside = "action = 'hangup'" if action == "hangup" else "redirect"
+            table.problem(table.at("bridge"), f"no bridge beside {beside}", bridge)
         if action == "redirect" and cause is not None:
             table.problem(table.at("cause"), "no cause beside action = 'redirect'", cause)
+        if response is not None and (action == "redirect" or cause is not None):
+            beside = "action = 'redirect'" if action == "redirect" else "a cause"
+            table.problem(table.at("response"), f"no response beside {beside}", response)
+        if (response == 608) != (call_info is not None):
+            # RFC 8688: a caller that was rejected in error must have somebody to turn to.
+            path = table.at("call_info")
+            self.problems.append(
+                f"{path}: expected an https URL beside response = 608, and only there"
+            )
         chosen: Literal["hangup", "redirect"] = "redirect" if action == "redirect" else "hangup"
         forwarding = Forwarding(
             name=table.path,
             list=self._list(table, "list"),
             action=chosen,
             called=self._called(table),
-            cause=cause or DEFAULT_CAUSE,
-            redirect=redirect,
+            cause=None if response else cause or DEFAULT_CAUSE,
+            response=response,
+            call_info=call_info,
+            redirect=redirect or bridge,
             except_lists=self._lists(table, "except") or (),
+            enforce=table.flag("enforce", default=True),
         )
         table.close()
         return forwarding
@@ -276,6 +313,7 @@ class _Reading:
             lists=lists or (),
             except_lists=self._lists(table, "except") or (),
             status=table.text("status", f"a status of {_NAME}", is_name) or DEFAULT_STATUS,
+            enforce=table.flag("enforce", default=True),
         )
         table.close()
         return rule
@@ -289,7 +327,7 @@ class _Reading:
         gateway = Gateway(
             region=self._region(table, "region"),
             addresses=self._networks(table, "addresses"),
-            trusted=table.flag("trusted"),
+            trusted=table.flag("trusted", default=False),
         )
         if gateway.trusted and not gateway.addresses:
             self.problems.append(

@@ -1,4 +1,4 @@
-"""Stores for tests: every test that takes `new_store` runs on each kind of store."""
+"""What holds for all tests, and their stores: one that takes `new_store` runs on each kind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.redis_servers import RedisServer, one_server
+
+# No test asserts a time: a busy machine is no defect.
+settings.register_profile("callsieve", deadline=None)
+# Every step is several times slower under the sanitizers.
+settings.register_profile("sanitized", deadline=None, max_examples=25)
+settings.load_profile("callsieve")
 
 _numbers = itertools.count(1)
 

@@ -5,6 +5,7 @@ FreeSWITCH runs with the files of ``freeswitch_conf/`` as shipped; ``callsieve s
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -30,6 +31,9 @@ HOTLINE = "+48221000001"
 """A DID that a forwarding is bound to; its extension refuses with 480 and says what it knows."""
 ANSWERING = "+48221000002"
 """A DID whose extension answers."""
+
+BRIDGED = "+48600900077"
+"""What a rule bridges callers to."""
 
 LISTED = "+48600100200"
 UNLISTED = "+48600900900"
@@ -179,6 +183,52 @@ def test_a_redirect_to_a_sip_uri_is_answered_with_302(screened: FreeSwitch) -> N
     outcome = call(screened, HOTLINE, "+48600100203")
     assert outcome.status == 302
     assert "<sip:reception@192.0.2.10>" in outcome.response.header("contact")
+
+
+def test_a_caller_is_bridged_to_a_dial_string(
+    screened: FreeSwitch, control: Control, trunk: Trunk
+) -> None:
+    """And stays there: the guard that would take him back is cancelled."""
+    control.subscribe("CHANNEL_BRIDGE")
+    busy = call(screened, HOTLINE, "+48600100205")
+    assert busy.status == 486
+    assert trunk.invite(BRIDGED)
+    trunk.answering.add(BRIDGED)
+    with Phone(screened.sip_port) as phone:
+        assert phone.call(HOTLINE, "+48600100205").status == 200
+        assert guard_was_cancelled(control, "switch_ivr_schedule_transfer")
+        control.wait_for_event({"Event-Name": "CHANNEL_BRIDGE"})
+        phone.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("caller", "status", "phrase"),
+    [
+        ("+48600100206", 603, "Decline"),
+        ("+48600100207", 607, "Unwanted"),
+        ("+48600100208", 608, "Rejected"),
+    ],
+)
+def test_a_caller_gets_the_sip_response_of_the_rule(
+    screened: FreeSwitch, caller: str, status: int, phrase: str
+) -> None:
+    outcome = call(screened, HOTLINE, caller)
+    assert (outcome.status, outcome.phrase) == (status, phrase)
+    card = "<https://example.com/card.jws>;purpose=jwscard"
+    assert outcome.response.header("call-info") == (card if status == 608 else "")
+
+
+def test_a_rule_that_is_not_enforced_marks_the_call(screened: FreeSwitch, control: Control) -> None:
+    outcome = call(screened, HOTLINE, "+48600100209")
+    assert outcome.phrase == f"DID {HOTLINE} action=continue left="
+    record = control.wait_for_event(
+        {
+            "Event-Name": "CHANNEL_HANGUP_COMPLETE",
+            "Caller-Caller-ID-Number": "+48600100209",
+        }
+    )
+    assert record["variable_callsieve_marked"] == "hangup"
+    assert record["variable_callsieve_list"] == "On trial"
 
 
 @pytest.mark.parametrize("caller", [UNLISTED, "+48600100202"], ids=["continue", "redirect"])
@@ -410,14 +460,14 @@ def test_an_answer_that_comes_late_leaves_the_call_alone(
 ) -> None:
     """The service freezes, the dialplan lets the listed caller through, the service wakes up."""
     with Phone(screened.sip_port) as phone:
-        service.process.send_signal(signal.SIGSTOP)
+        (worker,) = service.workers()
+        os.kill(worker, signal.SIGSTOP)
         try:
             outcome = phone.call(ANSWERING, "+48600100202")
         finally:
-            service.process.send_signal(signal.SIGCONT)
+            os.kill(worker, signal.SIGCONT)
         assert outcome.status == 200
-        while not any(entry["event"] == "leg_late" for entry in service.logged()):
-            assert service.process.poll() is None
+        service.wait_logged("leg_late")
         assert control.api("show channels count").strip() == "1 total."
         phone.hang_up()
 
@@ -435,6 +485,23 @@ def test_a_header_in_the_display_name_does_not_change_who_is_screened(
 ) -> None:
     name = f"x%0ACaller-Caller-ID-Number: {claimed}"
     assert call(screened, HOTLINE, caller, name=name).status == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Long": "x" * 55_000},
+        {"X-Long": "\N{SNOWMAN}" * 18_000},
+        {f"X{index:x}": "1" for index in range(5_000)},
+    ],
+    ids=["long", "three bytes for one", "many"],
+)
+def test_no_caller_makes_a_leg_too_large_to_be_screened(
+    screened: FreeSwitch, headers: Mapping[str, str]
+) -> None:
+    """All that a datagram can hold, in a name and a header, or in headers."""
+    name = "" if len(headers) > 1 else "\N{SNOWMAN}" * 2_000
+    assert call(screened, HOTLINE, LISTED, name=name, headers=headers).status == 603
 
 
 @pytest.mark.parametrize("how", ["gw+trunk", "parameter"])

@@ -80,9 +80,12 @@ def test_an_added_number_is_refused_from_the_next_leg_on(service: Service) -> No
         "rule": "forwarding[1]",
         "status": None,
         "cause": "CALL_REJECTED",
+        "response": None,
+        "call_info": None,
         "redirect": None,
         "presentation_number": None,
         "generation": 2,
+        "marked": None,
         "reason": "the caller number is on the list Default",
     }
     assert service.command("remove", "Default", "+48600999888").returncode == 0

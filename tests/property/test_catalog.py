@@ -1,116 +1,23 @@
-"""A catalog against a dict, with several readers; and what a reader does with broken files."""
+"""What is published is seen, in one step, by every reader; and what broken files do."""
 
 import json
-import random
 import shutil
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lookup_core import Catalog, CatalogError, PublishedList, UnavailableList, View, catalog
-from tests.support.numbers import LISTS, NUMBER, PREFIXES, expected_match
-
-# Names are any text, so those that would hurt as a path are among them.
-NAMES = st.sampled_from(
-    ["Default", "Opt outs", "../../etc/passwd", "a/b", "", "\0", "Łódź", "\ud800"]
+from lookup_core import (
+    Catalog,
+    CatalogError,
+    CorruptSnapshotError,
+    PublishedList,
+    UnavailableList,
+    View,
+    catalog,
 )
-JSON_INFO = st.dictionaries(
-    st.text(max_size=5),
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers()),
-    max_size=3,
-)
-
-
-class CatalogMachine(RuleBasedStateMachine):
-    """Three readers, of which one also publishes, and at times a new one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="callsieve-catalog-"))
-        self.lists: dict[str, tuple[int, list[str], list[str], dict[str, Any]]] = {}
-        self.documents: dict[str, tuple[int, str, dict[str, Any]]] = {}
-        self.generations: dict[str, int] = {}
-        self.commits = 0
-
-    @initialize()
-    def start(self) -> None:
-        self.readers = [Catalog(self.directory, create=True) for _ in range(3)]
-
-    @rule(name=NAMES, numbers=LISTS, prefixes=PREFIXES, info=JSON_INFO, by=st.integers(0, 2))
-    def publish(
-        self, name: str, numbers: list[str], prefixes: list[str], info: dict[str, Any], by: int
-    ) -> None:
-        generation = self.readers[by].publish(name, numbers, prefixes, info)
-        assert generation == self.generations.get(name, 0) + 1
-        self.generations[name] = generation
-        self.lists[name] = (generation, numbers, prefixes, info)
-        self.commits += 1
-
-    @rule(name=NAMES, text=st.text(max_size=20), info=JSON_INFO, by=st.integers(0, 2))
-    def publish_document(self, name: str, text: str, info: dict[str, Any], by: int) -> None:
-        generation = self.readers[by].publish_document(name, text, info)
-        assert generation == self.documents.get(name, (0, "", {}))[0] + 1
-        self.documents[name] = (generation, text, info)
-        self.commits += 1
-
-    @rule(name=NAMES, by=st.integers(0, 2))
-    def withdraw(self, name: str, by: int) -> None:
-        if name in self.lists:
-            self.readers[by].withdraw(name)
-            del self.lists[name]
-            self.commits += 1
-        else:
-            with pytest.raises(KeyError):
-                self.readers[by].withdraw(name)
-
-    @rule(name=NAMES, bad=st.sampled_from(["48 600", "+48*", "\ud800"]), by=st.integers(0, 2))
-    def publish_what_is_no_number(self, name: str, bad: str, by: int) -> None:
-        with pytest.raises(ValueError, match=r"numbers\[1\]"):
-            self.readers[by].publish(name, ["112", bad])
-
-    @rule(which=st.integers(0, 2), create=st.booleans())
-    def reopen(self, which: int, create: bool) -> None:
-        self.readers[which] = Catalog(self.directory, create)
-
-    @rule(which=st.integers(0, 2), number=NUMBER, seed=st.integers(0, 9))
-    def read(self, which: int, number: str, seed: int) -> None:
-        view = self.readers[which].current()
-        assert view.problems == ()
-        assert view.sequence == self.commits
-        assert view.lists.keys() == self.lists.keys()
-        for name, (generation, numbers, prefixes, info) in self.lists.items():
-            found = view.lists[name]
-            assert isinstance(found, PublishedList)
-            assert (found.name, found.generation, found.info) == (name, generation, info)
-            assert set(found.snapshot) == set(numbers)
-            assert set(found.snapshot.prefixes) == set(prefixes)
-            for asked in (number, *numbers):
-                assert found.match(asked) == expected_match(asked, numbers, prefixes)
-            assert found.random(random.Random(seed)) in {*numbers, None}
-        assert {
-            name: (document.generation, document.text, document.info)
-            for name, document in view.documents.items()
-        } == self.documents
-        assert self.readers[which].current() is view
-
-    @invariant()
-    def only_two_generations_stay(self) -> None:
-        snapshots = list(self.directory.glob("*.snapshot"))
-        assert len(snapshots) <= sum(min(entry[0], 2) for entry in self.lists.values())
-        assert not list(self.directory.glob(".*"))
-
-    def teardown(self) -> None:
-        shutil.rmtree(self.directory)
-
-
-TestCatalogMachine = CatalogMachine.TestCase
-TestCatalogMachine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+from tests.support.altered_files import LINES
 
 
 @pytest.fixture
@@ -200,6 +107,24 @@ def test_a_missing_file_is_a_problem_and_no_error(published: Catalog) -> None:
     assert all(isinstance(found, UnavailableList) for found in view.lists.values())
     assert len(view.problems) == 2
     assert reader.current() is view, "tried again only after a second"
+
+
+def test_an_altered_list_is_not_written_anew_as_if_it_were_good(published: Catalog) -> None:
+    """Its checksums would fit from then on."""
+    published.change("Default", ["112"])
+    found = published.current().lists["Default"]
+    assert isinstance(found, PublishedList)
+    (delta,) = published.directory.glob("*.delta")
+    for file in (found.snapshot.path, delta):
+        good = file.read_bytes()
+        bad = bytearray(good)
+        bad[LINES] ^= 1
+        file.write_bytes(bad)
+        with pytest.raises(CorruptSnapshotError, match=r"section\[1\]\.checksum"):
+            published.fold("Default")
+        file.write_bytes(good)
+    assert published.fold("Default")
+    assert matched(published.current(), "Default", "112") == "112"
 
 
 def rewritten(published: Catalog, **changes: object) -> str:

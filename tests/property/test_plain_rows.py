@@ -201,7 +201,7 @@ def everything(
 GUARD = Guard("PL", ["+48221234500"], [list_keys([Entry("+48585*"), Entry("+48600100201")], NOW)])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     listed=files,
     file=files,

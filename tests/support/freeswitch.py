@@ -232,6 +232,7 @@ class FreeSwitch:
     """The running FreeSWITCH. ``sip_port`` takes calls into context ``public``; ``log``: a file."""
 
     def __init__(self, directory: Path, trunk_port: int) -> None:
+        directory.mkdir(exist_ok=True)
         self.directory = directory
         self.sip_port = free_port(socket.SOCK_DGRAM)
         self._trunk_port = trunk_port
@@ -318,15 +319,18 @@ class FreeSwitch:
         (self._conf / "autoload_configs").mkdir()
         (self._conf / "autoload_configs" / "event_socket.conf.xml").write_text(text)
 
-    def _write_vars(self) -> None:
-        variables = {
+    def _variables(self) -> dict[str, object]:
+        return {
             "callsieve_service": self._service,
             "default_provider": "trunk",
             "sip_port": self.sip_port,
             "trunk_port": self._trunk_port,
             "api_on_startup": f"log NOTICE {_READY}",
         }
+
+    def _write_vars(self) -> None:
         lines = [
-            f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>' for name, value in variables.items()
+            f'<X-PRE-PROCESS cmd="set" data="{name}={value}"/>'
+            for name, value in self._variables().items()
         ]
         (self._conf / "vars.xml").write_text("<include>\n" + "\n".join(lines) + "\n</include>\n")

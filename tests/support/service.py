@@ -47,6 +47,19 @@ class Service:
         whole_lines, _, _ = self.log.read_text("utf-8").rpartition("\n")
         return [json.loads(line) for line in whole_lines.splitlines()]
 
+    def wait_logged(self, event: str, count: int = 1) -> list[dict[str, Any]]:
+        """The log's entries of that kind, once there are `count` of them."""
+        while len(found := [entry for entry in self.logged() if entry["event"] == event]) < count:
+            assert self.process.poll() is None, self.log.read_text("utf-8")
+            os.sched_yield()
+        return found
+
+    def workers(self) -> list[int]:
+        """The processes that answer legs; the service's own process only looks after them."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+        return [int(child) for child in children.split()]
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)

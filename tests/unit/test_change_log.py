@@ -284,3 +284,17 @@ def test_a_log_that_cannot_be_written_stops_the_change(shell: Shell) -> None:
     output = shell.run("reload", code=2).output  # and what the lists have is still published
     assert "changes.log: Is a directory" in output
     assert shell.published().match("+48600100200")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change for another user")
+def test_what_root_makes_in_the_store_of_another_user_is_that_users(tmp_path: Path) -> None:
+    directory = tmp_path / "store"
+    CsvStore(directory, create=True)
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, 4321, 4321)
+    shell = Shell(directory)
+    shell.run("list", "create", "New")
+    shell.run("add", "New", "+48600100200")
+    imported(shell, "+48600100201\n")
+    written = ["changes.log", "lists/New.csv", "lists/Default.csv", "batches"]
+    assert [(directory / name).stat().st_uid for name in written] == [4321] * len(written)

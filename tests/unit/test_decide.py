@@ -226,7 +226,7 @@ def test_a_later_rule_still_decides_when_an_earlier_one_cannot() -> None:
     assert run(leg("inbound", HOTLINE, LISTED), rules).rule == "forwarding[2]"
 
 
-def test_an_unavailable_allow_list_leaves_a_listed_number_undecided() -> None:
+def test_an_unavailable_allow_list_leaves_a_listed_number_unrun() -> None:
     lists = {**LISTS, "VIP": UnavailableList("its file is damaged")}
     assert run(leg("inbound", HOTLINE, LISTED), lists=lists).action == "continue"
     decision = run(leg("outbound", LISTED, campaign="Spring"), lists=lists)
@@ -236,3 +236,70 @@ def test_an_unavailable_allow_list_leaves_a_listed_number_undecided() -> None:
 def test_an_unreadable_further_identity_changes_nothing() -> None:
     assert run(leg("inbound", HOTLINE, OTHER, None)).reason == "no forwarding matched"
     assert run(leg("inbound", HOTLINE, LISTED, None)).action == "hangup"
+
+
+def test_a_rule_answers_with_a_sip_response() -> None:
+    forwarding = Forwarding(
+        "forwarding[1]",
+        "Default",
+        "hangup",
+        cause=None,
+        response=608,
+        call_info="https://x.example",
+    )
+    decision = decide(
+        leg("inbound", HOTLINE, LISTED), Rules(forwardings=(forwarding,)), LISTS, random.Random(1)
+    )
+    assert (decision.action, decision.cause) == ("hangup", None)
+    assert (decision.response, decision.call_info) == (608, "https://x.example")
+
+
+def unenforced(*positions: int) -> Rules:
+    """The rules, with forwardings of these positions and the campaign Spring not enforced."""
+    return replace(
+        RULES,
+        forwardings=tuple(
+            replace(rule, enforce=position not in positions)
+            for position, rule in enumerate(RULES.forwardings, 1)
+        ),
+        campaigns={"Spring": replace(RULES.campaigns["Spring"], enforce=False)},
+    )
+
+
+def test_a_rule_that_is_not_enforced_only_marks() -> None:
+    steps: list[Step] = []
+    facts = leg("inbound", HOTLINE, LISTED)
+    decision = decide(facts, unenforced(1), LISTS, random.Random(1), steps)
+    assert decision == Decision(
+        "continue",
+        list="Default",
+        entry=LISTED,
+        number=LISTED,
+        rule="forwarding[1]",
+        generation=decision.generation,
+        marked="hangup",
+        reason="the number is on the list Default, but the rule is not enforced",
+    )
+    assert [step.outcome for step in steps] == ["marked", "no match"]
+    decision = decide(
+        leg("outbound", LISTED, campaign="Spring"), unenforced(), LISTS, random.Random(1)
+    )
+    assert (decision.action, decision.marked) == ("continue", "skip")
+
+
+def test_a_mark_takes_nothing_from_the_rules_behind_it() -> None:
+    """Neither a rule that is enforced nor a doubt that fails closed."""
+    rules = unenforced(1)
+    rules = replace(
+        rules, forwardings=(rules.forwardings[0], replace(RULES.forwardings[1], called=None))
+    )
+    decision = run(leg("inbound", HOTLINE, LISTED), rules)
+    assert (decision.action, decision.rule, decision.marked) == (
+        "redirect",
+        "forwarding[2]",
+        "hangup",
+    )
+    facts = leg("outbound", LISTED, campaign="Spring", queue="unknown")
+    decision = run(facts, unenforced())
+    assert (decision.action, decision.status) == ("skip", "Screening unavailable")
+    assert decision.marked == "skip"

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from loader.csv_import import ImportOptions, ImportReport, import_file
+from loader.csv_layout import Wanted, read_layout
 from loader.csv_store import CsvStore
-from loader.store import Entry
+from loader.store import Entry, StoreError
 from tests.support.logged_lists import in_the_lists
 from tests.support.shell import Shell, polish_shell
 
@@ -160,3 +162,20 @@ def test_the_import_is_in_the_log(shell: Shell, file: Path) -> None:
     assert batch["source_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert batch["before"] is None
     assert batch["after"]["rows"] == 1
+
+
+def test_an_edit_by_hand_during_an_import_is_not_lost(shell: Shell, file: Path) -> None:
+    file.write_text("600100200\n")
+    store = CsvStore(shell.directory)
+    listed_file = shell.directory / "lists" / "Default.csv"
+    report = ImportReport(read_layout(file, Wanted(), "PL"))
+
+    def edit_by_hand(_: int) -> None:
+        listed_file.write_text("number,date,description,expires\n600100201,,by hand,\n")
+
+    options = ImportOptions(progress=edit_by_hand)
+    with pytest.raises(StoreError, match=r"Default\.csv: expected nobody to edit it meanwhile"):
+        import_file(store, "Default", file, report, "PL", options)
+    assert set(listed(shell)) == {"+48600100201"}
+    shell.run("import", "Default", str(file))
+    assert set(listed(shell)) == {"+48600100200", "+48600100201"}

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.csv_store import CsvStore
@@ -257,6 +257,7 @@ ROWS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, max_size=8), st.sampled_from(["ftc", "numbers"]), st.booleans())
 def test_both_ways_of_reading_agree(rows: list[str], file_format: str, ended: bool) -> None:
     with tempfile.NamedTemporaryFile("w", newline="") as out:

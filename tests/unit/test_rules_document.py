@@ -27,9 +27,22 @@ list = "Default"
 action = "redirect"
 redirect = "sip:voicemail@example.com:5060;transport=tcp"
 
+[[forwarding]]
+list = "Default"
+action = "hangup"
+response = 608
+call_info = "https://example.com/card.jws"
+
+[[forwarding]]
+list = "Default"
+action = "redirect"
+bridge = "sofia/gateway/berlin/+493012345"
+enforce = false
+
 [campaign."Spring sale"]
 lists = ["Default", "Opt-outs"]
 status = "Do not call"
+enforce = false
 
 [queue."Infoline"]
 callback_lists = ["No callbacks"]
@@ -85,10 +98,28 @@ def test_the_document_of_the_design() -> None:
                 "redirect",
                 redirect="sip:voicemail@example.com:5060;transport=tcp",
             ),
+            Forwarding(
+                "forwarding[3]",
+                "Default",
+                "hangup",
+                cause=None,
+                response=608,
+                call_info="https://example.com/card.jws",
+            ),
+            Forwarding(
+                "forwarding[4]",
+                "Default",
+                "redirect",
+                redirect="sofia/gateway/berlin/+493012345",
+                enforce=False,
+            ),
         ),
         campaigns={
             "Spring sale": SkipRule(
-                'campaign."Spring sale"', ("Default", "Opt-outs"), status="Do not call"
+                'campaign."Spring sale"',
+                ("Default", "Opt-outs"),
+                status="Do not call",
+                enforce=False,
             )
         },
         queues={"Infoline": SkipRule('queue."Infoline"', ("No callbacks",), status="Blacklist")},
@@ -107,6 +138,10 @@ def test_an_empty_document_screens_nothing() -> None:
 def test_the_sample_store_has_good_rules() -> None:
     sample = files("callsieve").joinpath("sample_store", "callsieve.toml").read_text("utf-8")
     assert parse_rules(sample, None, read_entry, check_region).forwardings
+
+
+HANGUP = "[[forwarding]]\nlist='Default'\naction='hangup'\n"
+REDIRECT = "[[forwarding]]\nlist='Default'\naction='redirect'\n"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +166,43 @@ def test_the_sample_store_has_good_rules() -> None:
             "[[forwarding]]\nlist='Default'\naction='redirect'",
             "forwarding[1].redirect: expected a number, an extension or a SIP URI, got nothing",
         ),
+        (
+            f"{HANGUP}response=604",
+            "forwarding[1].response: expected one of 603, 607, 608, got 604",
+        ),
+        (f"{HANGUP}response=true", "forwarding[1].response: expected one of 603, 607, 608, got"),
+        (
+            f"{HANGUP}response=603\ncause='USER_BUSY'",
+            "forwarding[1].response: expected no response beside a cause, got 603",
+        ),
+        (
+            f"{HANGUP}response=608",
+            "forwarding[1].call_info: expected an https URL beside response = 608, and only there",
+        ),
+        (
+            f"{HANGUP}response=607\ncall_info='https://example.com/'",
+            "forwarding[1].call_info: expected an https URL beside response = 608, and only there",
+        ),
+        (
+            f"{HANGUP}response=608\ncall_info='https://example.com/${{x}}'",
+            "forwarding[1].call_info: expected an https URL, got 'https://example.com/${x}'",
+        ),
+        (
+            f"{HANGUP}bridge='user/1000'",
+            "forwarding[1].bridge: expected no bridge beside action = 'hangup', got 'user/1000'",
+        ),
+        (
+            f"{REDIRECT}redirect='1000'\nbridge='user/1000'",
+            "forwarding[1].bridge: expected no bridge beside redirect, got 'user/1000'",
+        ),
+        *(
+            (
+                f"{REDIRECT}bridge='{text}'",
+                "forwarding[1].bridge: expected a dial string such as sofia/gateway/NAME/NUMBER",
+            )
+            for text in ("1000", "user/1000,user/1001", "user/${x}", "{a=b}user/1", "user/1|user/2")
+        ),
+        (f"{HANGUP}enforce='no'", "forwarding[1].enforce: expected true or false, got 'no'"),
         (
             "[[forwarding]]\nlist='Default'\naction='redirect'\nredirect='1000 XML public'",
             "forwarding[1].redirect: expected a number,",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from esl_service.answer import answer
+from esl_service.answer import BRIDGE, answer
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.conversation import (
     ASK_SECONDS,
@@ -40,6 +40,10 @@ DECISIONS = {
         redirect="sip:voicemail@example.com",
         **RECEIPT,  # type: ignore[arg-type]
     ),
+    "bridge": Decision("redirect", redirect="sofia/gateway/berlin/+493012345", **RECEIPT),  # type: ignore[arg-type]
+    "SIP response": Decision("hangup", response=607, **RECEIPT),  # type: ignore[arg-type]
+    "608": Decision("hangup", response=608, call_info="https://example.com/card", **RECEIPT),  # type: ignore[arg-type]
+    "marked": Decision("continue", marked="hangup", **RECEIPT),  # type: ignore[arg-type]
     "skip": Decision("skip", status="Do not call", **RECEIPT),  # type: ignore[arg-type]
     "present": Decision("present", presentation_number="+48221234567"),
 }
@@ -75,11 +79,19 @@ def test_the_whole_answer_arrives(name: str, parks: bool) -> None:
     assert received.variables.get("effective_caller_id_number") == decision.presentation_number
     assert received.variables["callsieve_reason"] == decision.reason or not decision.reason
     assert received.argument("hangup") == decision.cause
-    assert received.argument("transfer", "redirect") == decision.redirect
+    target = received.argument("transfer", "redirect")
+    if target == BRIDGE:
+        target = received.variables[BRIDGE]
+    assert target == decision.redirect
+    assert received.variables.get("callsieve_marked") == decision.marked
+    responses = {None: None, 607: "607 Unwanted", 608: "608 Rejected"}
+    assert received.argument("respond") == responses[decision.response]
+    header = "<https://example.com/card>;purpose=jwscard" if decision.call_info else None
+    assert received.variables.get("sip_rh_Call-Info") == header
     # Recorded: `resume` leaves a synchronous leg in reset for ever, and an asynchronous one that is
     # told to exit without it can stay parked for ever. A transfer out of async needs neither.
     ends = [command for command in commands if command in (b"resume", b"exit")]
-    transferred = name == "redirect" and parks
+    transferred = name in ("redirect", "bridge") and parks
     assert ends == ([] if transferred else [b"resume", b"exit"] if parks else [b"exit"])
 
 

@@ -1,0 +1,27 @@
+"""A short run of what `make soak` does with a million legs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(300)
+def test_legs_among_changes_and_failures_are_answered_as_the_model_says() -> None:
+    soaked = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("soak.py")), "5000"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert soaked.returncode == 0, soaked.stdout + soaked.stderr
+    assert soaked.stdout.endswith("\n0 wrong\n")
+    assert "kills" in soaked.stdout

@@ -1,0 +1,205 @@
+"""A slow reader of snapshot files, written from docs/snapshot-format.md alone.
+
+It believes the file: what is wrong with one is for lookup_core to find.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+LINE = 64
+SEGMENT, OVERFLOW, REST = 0, 1, 2
+_DIALLED = 1 << 60
+_SYMBOLS = "0123456789*#"
+_M64 = 2**64 - 1
+
+
+def packed(text: str) -> int:
+    """The key of a canonical number."""
+    if text == "anonymous":
+        return _DIALLED
+    if text.startswith("+"):
+        return int(text[1:])
+    key = 0
+    for symbol in text:
+        key = key << 4 | (_SYMBOLS.index(symbol) + 1)
+    return key | _DIALLED
+
+
+def unpacked(key: int) -> str:
+    """The canonical number of a key."""
+    if key == _DIALLED:
+        return "anonymous"
+    if key < _DIALLED:
+        return f"+{key}"
+    return "".join(_SYMBOLS[int(symbol, 16) - 1] for symbol in f"{key ^ _DIALLED:x}")
+
+
+def random_bits(seed: int) -> int:
+    """splitmix64, its first output."""
+    seed = (seed + 0x9E3779B97F4A7C15) & _M64
+    seed = ((seed ^ seed >> 30) * 0xBF58476D1CE4E5B9) & _M64
+    seed = ((seed ^ seed >> 27) * 0x94D049BB133111EB) & _M64
+    return seed ^ seed >> 31
+
+
+@dataclass
+class Table:
+    """One row of a structure and its lines."""
+
+    first: int
+    last: int
+    seed: int
+    line_count: int
+    number_count: int
+    slot_bits: int
+    role: int
+    lines: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.bits = max(8, (self.last - self.first).bit_length())
+        self.mask = (1 << self.bits) - 1
+        self.per_line = self.mask // self.line_count + 1
+        self.multipliers = [random_bits((self.seed + i) & _M64) | 1 for i in range(2)]
+        self.inverses = [int(pow(m, -1, 1 << self.bits)) for m in self.multipliers]
+        self.slots = 512 // self.slot_bits
+        self.low_bits = 8 if self.slot_bits < 16 else 16
+        self.high_bits = self.slot_bits - self.low_bits
+        self.empty = (1 << self.slot_bits) - 1
+
+    def mix(self, offset: int) -> int:
+        x = offset * self.multipliers[0] & self.mask
+        x ^= x >> (self.bits + 1) // 2
+        return x * self.multipliers[1] & self.mask
+
+    def unmix(self, x: int) -> int:
+        x = x * self.inverses[1] & self.mask
+        x ^= x >> (self.bits + 1) // 2
+        return x * self.inverses[0] & self.mask
+
+    def covers(self, key: int) -> bool:
+        return self.first <= key <= self.last
+
+    def place(self, key: int) -> tuple[int, int]:
+        """The number's line and what stands there for it."""
+        return divmod(self.mix(key - self.first), self.per_line)
+
+    def remainders(self, line: int) -> list[int]:
+        """What is in the slots of a line."""
+        bits = int.from_bytes(self.lines[LINE * line : LINE * (line + 1)], "little")
+        found = []
+        for slot in range(self.slots):
+            low = bits >> slot * self.low_bits & (2**self.low_bits - 1)
+            high = bits >> self.slots * self.low_bits + slot * self.high_bits
+            found.append(low | (high & (2**self.high_bits - 1)) << self.low_bits)
+        return found
+
+    def stored(self) -> Iterator[int]:
+        for line in range(self.line_count):
+            for remainder in self.remainders(line):
+                if remainder != self.empty:
+                    yield self.first + self.unmix(line * self.per_line + remainder)
+
+
+@dataclass
+class NumberSet:
+    """The tables of one structure: chains of a table and those that take its overflow."""
+
+    number_count: int
+    digit_lengths: int
+    chains: list[list[Table]] = field(default_factory=list)
+
+    def lookup(self, key: int) -> tuple[bool, int]:
+        """Whether the key is there, and how many lines had to be read."""
+        covering = [chain for chain in self.chains if chain[0].covers(key)]
+        # A segment's interval goes before that of the rest.
+        covering.sort(key=lambda chain: chain[0].role)
+        read = 0
+        for table in covering[0] if covering else []:
+            if not table.covers(key):
+                break
+            read += 1
+            line, remainder = table.place(key)
+            found = table.remainders(line)
+            if remainder in found:
+                return True, read
+            if found[-1] == table.empty or found[0] < found[1]:
+                break
+        return False, read
+
+    def stored(self) -> list[int]:
+        return [key for chain in self.chains for table in chain for key in table.stored()]
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for chain in self.chains for table in chain]
+
+
+def number_set(structure: bytes, lines: bytes) -> NumberSet:
+    number_count, table_count, digit_lengths = struct.unpack_from("<QII", structure)
+    found = NumberSet(number_count, digit_lengths)
+    rows = struct.iter_unpack("<QQQQQHHI", structure[16 : 16 + 48 * table_count])
+    for first, last, seed, line_count, numbers, slot_bits, role, _reserved in rows:
+        own, lines = lines[: LINE * line_count], lines[LINE * line_count :]
+        table = Table(first, last, seed, line_count, numbers, slot_bits, role, own)
+        if role == OVERFLOW:
+            found.chains[-1].append(table)
+        else:
+            found.chains.append([table])
+    return found
+
+
+class ReferenceFile:
+    """A snapshot file's header and its two sets."""
+
+    def __init__(self, data: bytes) -> None:
+        fields: tuple[int, int, int] = struct.unpack_from("<QQQ", data, 24)
+        self.identity, self.base_identity, self.number_count = fields
+        sections = []
+        for row in range(4):
+            _kind, _checksum, offset, length = struct.unpack_from("<IIQQ", data, 64 + 24 * row)
+            sections.append(data[offset : offset + length])
+        self.numbers = number_set(*sections[:2])
+        self.prefixes = number_set(*sections[2:])
+
+
+class ReferenceSnapshot:
+    """What lookup_core.Snapshot answers, from a file's bytes and those of a delta over it."""
+
+    def __init__(self, data: bytes, delta: bytes | None = None) -> None:
+        self.files = [ReferenceFile(data)]
+        if delta is not None:
+            self.files.append(ReferenceFile(delta))
+
+    def __contains__(self, text: str) -> bool:
+        return self.match(text) is not None
+
+    def __len__(self) -> int:
+        return self.files[-1].number_count
+
+    def has_number(self, key: int) -> bool:
+        return sum(file.numbers.lookup(key)[0] for file in self.files) == 1
+
+    def has_prefix(self, key: int) -> bool:
+        return sum(file.prefixes.lookup(key)[0] for file in self.files) == 1
+
+    def match(self, text: str) -> str | None:
+        if self.has_number(packed(text)):
+            return text
+        if text.startswith("+"):
+            for end in range(len(text), 1, -1):
+                if self.has_prefix(int(text[1:end])):
+                    return f"{text[:end]}*"
+        return None
+
+    def numbers(self) -> set[str]:
+        keys: set[int] = set()
+        for file in self.files:
+            keys ^= set(file.numbers.stored())
+        return {unpacked(key) for key in keys}
+
+    def prefixes(self) -> set[str]:
+        keys: set[int] = set()
+        for file in self.files:
+            keys ^= set(file.prefixes.stored())
+        return {f"+{key}*" for key in keys}
