@@ -210,7 +210,7 @@ def add(
         origin = this_process("callsieve add", reason)
         outcome = place.store.add(name, entry, region, origin)
         nothing = outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number)
-        report = None if nothing else place.publish(name, region)
+        report = None if nothing else place.publish_changes(name, region, {entry.number: entry})
         _tell(place, name, outcome.value, entry, report, as_json)
         sys.exit(NOTHING_TO_DO if nothing else 0)
 
@@ -232,7 +232,7 @@ def remove(name: str, number: str, reason: str, url: str, as_json: bool) -> None
         origin = this_process("callsieve remove", reason)
         removed = place.store.remove(name, canonical, region, origin)
         nothing = not removed and not is_published(place.catalog, name, canonical)
-        report = None if nothing else place.publish(name, region)
+        report = None if nothing else place.publish_changes(name, region, {canonical: None})
         outcome = "not in the list" if nothing else "removed"
         _tell(place, name, outcome, Entry(canonical), report, as_json)
         sys.exit(NOTHING_TO_DO if nothing else 0)

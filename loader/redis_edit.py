@@ -13,6 +13,7 @@ from itertools import groupby, islice
 from loader.change_log import PARTS, Batch, BatchDetails, BatchFile, new_batch_id, this_process
 from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
+from loader.entry_fields import FIELD_BYTES, field_of
 from loader.key_table import KeyTable
 from loader.merging import checked, merged
 from loader.plain_rows import PlainReader
@@ -20,7 +21,7 @@ from loader.redis_batches import BatchPart, RedisBatches
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, Recorded
 from loader.redis_client import RedisClient
 from loader.redis_log import RedisLog
-from loader.redis_records import FIELD_BYTES, entry_of, field_of, is_readable, value_of
+from loader.redis_records import entry_of, is_readable, value_of
 from loader.redis_staging import ListLock, Staging, sweep
 from loader.store import AddOutcome, Entry
 from loader.undo import take_back

@@ -115,7 +115,11 @@ class Node(Generic[T]):
         if not any(self._lists.has_expired(name, now) for name in self._catalog.current().lists):
             return []
         with self._store.node.publishing():
-            return self._lists.expire(now)
+            return [
+                self._lists.expire(name, now)
+                for name in self._catalog.current().lists
+                if self._lists.has_expired(name, now)
+            ]
 
     def folding_is_due(self) -> bool:
         return bool(self._lists.to_fold())

@@ -1,7 +1,7 @@
-"""When the entries of a node's lists end: kept on the node, so that they end in time without Redis.
+"""When the entries of published lists end: so that they do in time, and no list is read for it.
 
-An SQLite file beside the snapshots, which have numbers only. It is written before the node's
-position: a node that dies in between gets the same changes again.
+An SQLite file beside the snapshots, which have numbers only. It is written before a generation is
+published: what is published is known to end.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from loader.redis_records import NO_EXPIRY, expiry_bytes, expiry_from
+from loader.entry_fields import NO_EXPIRY, expiry_bytes, expiry_from
 from loader.store import StoreError
 
 _SCHEMA = """
@@ -21,7 +21,7 @@ create index if not exists by_time on expiring (list, expires);
 """
 
 
-class NodeExpiries:
+class Expiries:
     """Fields and their expiries, by list. Raises StoreError when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
