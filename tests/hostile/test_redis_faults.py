@@ -13,6 +13,7 @@ import pytest
 
 from loader.redis_store import RedisStore
 from loader.store import Entry, StoreError, open_store
+from tests.integration.test_monitoring import Monitored
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.nodes import NodeProcess, three_nodes
 from tests.support.redis_servers import RedisServer, one_server, until
@@ -37,8 +38,8 @@ class Site:
     def run(self, *arguments: str) -> CompletedProcess[str]:
         return run(*arguments, store=self.url, **self.environment)
 
-    def service(self) -> AbstractContextManager[Service]:
-        return running(self.directory / "service", url=self.url, **self.environment)
+    def service(self, *options: str) -> AbstractContextManager[Service]:
+        return running(self.directory / "service", *options, url=self.url, **self.environment)
 
     def status(self, code: int) -> dict[str, Any]:
         done = self.run("status", "--json")
@@ -63,6 +64,11 @@ def expect_refused(done: CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def figure(service: Service, name: str) -> float:
+    """A figure without labels, as Prometheus gets it."""
+    return Monitored(service).figures()[(name,)]
 
 
 def gone(site: Site) -> None:
@@ -100,9 +106,12 @@ def test_legs_are_decided_without_redis_also_after_a_restart(
 
 
 def test_a_redis_that_came_back_empty_empties_nothing_until_it_is_told_to(site: Site) -> None:
-    with site.service() as service:
+    with site.service("--metrics", "127.0.0.1:0") as service:
+        until(lambda: figure(service, "callsieve_store_following") == 1)
         site.server.command("FLUSHALL")
         until(lambda: site.state() == "empty")
+        until(lambda: figure(service, "callsieve_store_following") == 0)
+        assert figure(service, "callsieve_store_heard_age_seconds") < 60
         for command in (
             ["add", "Default", "+48600100201"],
             ["reload"],
