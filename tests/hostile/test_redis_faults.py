@@ -15,6 +15,7 @@ from loader.redis_store import RedisStore
 from loader.store import Entry, StoreError, open_store
 from tests.integration.test_monitoring import Monitored
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.many_entries import add_many
 from tests.support.nodes import NodeProcess, three_nodes
 from tests.support.redis_servers import RedisServer, one_server, until
 from tests.support.service import Service, run, running
@@ -196,7 +197,7 @@ def test_a_full_copy_cut_in_the_middle_is_not_published(tmp_path: Path) -> None:
     numbers = {f"+48{600_000_000 + at}" for at in range(3000)}
     with one_server(tmp_path / "redis") as server, cutting_proxy(server.port) as proxy:
         store = open_store(server.url(), create=True)
-        store.add_many("Default", map(Entry, numbers), None)
+        add_many(store, "Default", map(Entry, numbers))
         node = NodeProcess(f"redis://127.0.0.1:{proxy.port}", tmp_path, "node")
         whole = 24_000
         for cut in (1, 100, 1000, 5000, 12_000, whole):
@@ -222,7 +223,7 @@ def test_a_change_cut_in_the_middle_is_made_or_not_and_can_be_repeated(tmp_path:
             proxy.mend()
             proxy.cut_after = cut
             try:
-                through.add_many("Default", many, None)
+                add_many(through, "Default", many)
             except StoreError as error:
                 assert "127.0.0.1" in str(error)  # noqa: PT017
             entries = list(straight.entries("Default", None))
@@ -247,12 +248,12 @@ def test_what_a_dead_import_left_is_deleted_by_the_next(site: Site) -> None:
     site.server.command("CONFIG", "SET", "appendonly", "yes")
     until(lambda: site.server.command("INFO", "persistence")["aof_rewrite_in_progress"] == 0)
     with pytest.raises(StoreError):
-        store.add_many("Default", dying(), None)
+        add_many(store, "Default", dying())
     site.server.start("--appendonly", "yes")
     assert [e.number for e in store.entries("Default", None) if isinstance(e, Entry)] == [LISTED]
     assert len(site.server.command("KEYS", "*:b:2:*")) > len(before)
     site.server.command("DEL", *site.server.command("KEYS", "*:lock:*"))  # as it does by itself
-    store.add_many("Default", [Entry(f"+48{600_000_000 + at}") for at in range(6000)], None)
+    add_many(store, "Default", [Entry(f"+48{600_000_000 + at}") for at in range(6000)])
     assert site.server.command("KEYS", "*:b:2:*") == []
     assert site.server.command("HLEN", store.key("garbage")) == 0
     assert len(list(store.entries("Default", None))) == 6001
