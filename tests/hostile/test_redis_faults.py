@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -103,6 +104,21 @@ def test_legs_are_decided_without_redis_also_after_a_restart(
         site.server.kill()
         site.server.start()  # with nothing saved
         until(lambda: site.state() == "empty")
+        assert service.probe(*LEG)["action"] == "hangup"
+
+
+@pytest.mark.parametrize("fault", [gone, paused])
+def test_an_entry_ends_at_its_time_without_redis(site: Site, fault: Callable[[Site], None]) -> None:
+    leg = ("--flow", "inbound", "--caller", "+48600100201", "--called", "+48221234567")
+    with site.service() as service:
+        until(lambda: site.state() == "following")
+        ends = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=5)
+        added = site.run("add", "Default", "+48600100201", "--expires", ends.isoformat())
+        assert added.returncode == 0, added.stderr
+        assert service.probe(*leg)["action"] == "hangup"
+        fault(site)
+        until(lambda: service.probe(*leg)["action"] == "continue")
+        assert datetime.datetime.now().astimezone() >= ends
         assert service.probe(*LEG)["action"] == "hangup"
 
 
