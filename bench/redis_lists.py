@@ -31,6 +31,7 @@ from bench.table import HEADING, Row, Target
 from loader.redis_store import RedisStore
 from loader.store import Entry
 from lookup_core import Catalog, PublishedList
+from tests.support.many_entries import add_many
 from tests.support.nodes import NodeProcess, three_nodes
 from tests.support.redis_servers import RedisServer, one_server
 from tests.support.service import CALLSIEVE
@@ -71,7 +72,7 @@ def load(store: RedisStore, count: int, description: str) -> float:
                 say(f"loading {at:,} of {count:,}")
             yield Entry(number, DAY, description)
 
-    store.add_many("Default", entries(), None)
+    add_many(store, "Default", entries())
     say("")
     return time.perf_counter() - started
 

@@ -8,13 +8,16 @@ import socket
 import sys
 from ipaddress import ip_address, ip_network
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from callsieve.addresses import ADDRESS, Address
 from callsieve.stores import BAD_VALUE, Place, fail, opened, store_option
 from callsieve.worker_settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 QUEUED_CONNECTIONS = 4096
 """What the kernel lets wait to be accepted; it takes at most its own net.core.somaxconn."""
@@ -188,7 +191,9 @@ def _serve(
         supervisor.tick = Upkeep(place.store, place.catalog, supervisor.spawn).check
     if metrics is not None:
         try:
-            at = serve_monitoring(metrics, directory, place.catalog, supervisor.health)
+            at = serve_monitoring(
+                metrics, directory, place.catalog, supervisor.health, _store_metrics(settings.url)
+            )
         except OSError as error:
             raise _cannot_listen("--metrics", metrics, error) from None
         log.info("metrics", address=at)
@@ -198,6 +203,14 @@ def _serve(
         shutil.rmtree(directory, ignore_errors=True)
     log.info("service_stopped", exit_code=code)
     return code
+
+
+def _store_metrics(url: str) -> list[Collector]:
+    if not url.startswith("redis"):
+        return []
+    from callsieve.store_metrics import StoreMetrics
+
+    return [StoreMetrics(url)]
 
 
 def _publish(url: str, log: Any) -> Place:

@@ -21,7 +21,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from loader.attached_list import (
@@ -277,22 +277,6 @@ class CsvStore:
                 edit.prepare()
                 self._files.commit(change, origin, {"new": edit.new.name})
         return AddOutcome.UPDATED if old else AddOutcome.ADDED
-
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: Origin | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        with self.edit(name, region) as edit:
-            for entry in entries:
-                edit.put(entry)
-            if not dry_run:
-                edit.commit(BatchDetails(origin=origin))
-            return edit.counts
 
     def remove(
         self, name: str, number: str, region: str | None, origin: Origin | None = None

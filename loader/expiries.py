@@ -54,11 +54,12 @@ class Expiries:
             )
             return [field for (field,) in found]
 
-    def next(self, name: str, now: datetime.datetime) -> datetime.datetime | None:
-        """When the first of a list's fields ends whose time is not over at `now`."""
+    def next(self, name: str, since: datetime.datetime | None = None) -> datetime.datetime | None:
+        """When the first of a list's fields ends, of those that end at `since` (aware) or later."""
+        least = int.from_bytes(NO_EXPIRY, "big", signed=True) if since is None else _order(since)
         with self._opened() as database:
             query = "select min(expires) from expiring where list = ? and expires >= ?"
-            (first,) = database.execute(query, [name, _order(now)]).fetchone()
+            (first,) = database.execute(query, [name, least]).fetchone()
         return None if first is None else expiry_from(first.to_bytes(8, "big", signed=True))
 
     @contextlib.contextmanager

@@ -39,7 +39,9 @@ class LiveLists:
         added = {f: e for f, e in changes.items() if e is not None and not is_over(e, now)}
         removed = [field for field in changes if field not in added]
         self._expiries.change(name, added | dict.fromkeys(removed, NO_EXPIRY))
-        return self._published(name, added, removed, now, version)
+        # What has ended and is published still is among these.
+        next_expiry = self._expiries.next(name)
+        return self._published(name, added, removed, next_expiry, now, version)
 
     def has_expired(self, name: str, now: datetime.datetime) -> bool:
         """Whether something in the list is published whose time is over."""
@@ -50,7 +52,7 @@ class LiveLists:
     def expire(self, name: str, now: datetime.datetime) -> ListReport:
         """Publish a list without what has expired."""
         due = self._expiries.due(name, now)
-        report = self._published(name, (), due, now)
+        report = self._published(name, (), due, self._expiries.next(name, since=now), now)
         # Not before: what is published must be known to end until it has.
         self._expiries.change(name, dict.fromkeys(due, NO_EXPIRY))
         return report
@@ -72,6 +74,7 @@ class LiveLists:
         name: str,
         added: Iterable[bytes],
         removed: Iterable[bytes],
+        next_expiry: datetime.datetime | None,
         now: datetime.datetime,
         version: str | None = None,
     ) -> ListReport:
@@ -88,7 +91,6 @@ class LiveLists:
             prefixes = set(found.snapshot.prefixes)
             entries += len(prefixes.union(add_prefixes).difference(remove_prefixes)) - len(prefixes)
         rejects = int(str(found.info["rejects"]))
-        next_expiry = self._expiries.next(name, now)
         info = {**found.info, **list_info(entries, rejects, next_expiry, now)}
         if version is not None:
             info["version"] = version

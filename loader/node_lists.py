@@ -43,7 +43,7 @@ class NodeLists(LiveLists):
         self._expiries.replace(
             name, ((field, expiry) for field, expiry in lasting.items() if expiry_from(expiry))
         )
-        next_expiry = self._expiries.next(name, now)
+        next_expiry = self._expiries.next(name)
         entries = len(keys) + len(prefixes)
         info = list_info(entries, fields.unreadable, next_expiry, now)
         generation = self._catalog.publish(name, keys, sorted(prefixes), info)

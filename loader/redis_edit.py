@@ -15,6 +15,7 @@ from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
 from loader.entry_fields import FIELD_BYTES, field_of
 from loader.key_table import KeyTable
+from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
 from loader.plain_rows import PlainReader
 from loader.redis_batches import BatchPart, RedisBatches
@@ -23,7 +24,7 @@ from loader.redis_client import RedisClient
 from loader.redis_log import RedisLog
 from loader.redis_records import entry_of, is_readable, value_of
 from loader.redis_staging import ListLock, Staging, sweep
-from loader.store import AddOutcome, Entry
+from loader.store import AddOutcome, Entry, StoreError, quoted
 from loader.undo import take_back
 
 # Numbers that one step sets: 0.05 s in which Redis does nothing else, and 80 KB in the stream.
@@ -136,6 +137,7 @@ class RedisEdit:
         )
         change = Logged(self._name, details.what, batch=batch)
         origin = details.origin or this_process()
+        deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
                 step = self._log.next(change, origin)
@@ -151,6 +153,11 @@ class RedisEdit:
                 return batch
             except LookAgainError:  # the log went on, or the list has grown
                 self._lock.renew()
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"list {quoted(self._name)}: somebody has been changing it in spite of its"
+                        f" lock for more than {WAIT_SECONDS:g} seconds"
+                    ) from None
 
     def prepare(self) -> None:
         self._prepare()

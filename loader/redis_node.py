@@ -69,6 +69,7 @@ class Node(Generic[T]):
         Raises LostChangesError, EmptyStoreError, StoreUnreachableError, StoreError.
         """
         self._store.check()
+        self._store.state()  # if Redis hangs, then here and not while others wait for this process
         with self._store.node.publishing():
             position = self._store.node.position()
             state = self._store.state()

@@ -11,12 +11,12 @@ noeviction, and only appendonly or a replica lets a change outlive a crash of th
 import contextlib
 import datetime
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loader.attached_list import Attached
-from loader.change_log import Batch, BatchDetails, Change, Origin, Part, this_process
+from loader.change_log import Batch, Change, Origin, Part, this_process
 from loader.entry_fields import field_of
 from loader.expiries import Expiries
 from loader.list_keys import ListKeys, list_keys
@@ -250,22 +250,6 @@ class RedisStore:
         outcome = self.list(name).add(entry, origin)
         self._confirm(outcome is not AddOutcome.PRESENT)
         return outcome
-
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: Origin | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        with self.edit(name, region) as edit:
-            for entry in entries:
-                edit.put(entry)
-            if not dry_run:
-                edit.commit(BatchDetails(origin=origin))
-            return edit.counts
 
     def remove(
         self,

@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -196,17 +196,6 @@ class Store(Protocol):
         A number that is there already gets this entry's expiry (none: it stays for ever), and its
         date and description where this entry has them.
         """
-
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: "Origin | None" = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
 
     def remove(
         self, name: str, number: str, region: str | None, origin: "Origin | None" = None

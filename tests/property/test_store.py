@@ -33,6 +33,7 @@ from loader.store import (
 from loader.undo import undo
 from tests.conftest import NewStore
 from tests.support.logged_lists import by_the_log, in_the_lists
+from tests.support.many_entries import add_many
 
 REGION = "PL"
 NOW = datetime.datetime.now(datetime.UTC)
@@ -162,7 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
             counts[outcome] += 1
             given_entries.append(given)
             self.model[name][new.number] = new
-        assert self.store.add_many(name, given_entries, REGION, dry_run=dry_run) == counts
+        assert add_many(self.store, name, given_entries, dry_run=dry_run) == counts
         if dry_run:
             self.model[name] = before
 
