@@ -1,9 +1,9 @@
-"""Stop to block: from the return of `callsieve add` until a leg of the number is refused, under load.
+"""Stop to block: from the return of `callsieve add` until a leg of the number is refused.
 
     python -m bench.live_changes [--numbers 1000000] [--changes 100]
 
-A service with two workers answers legs of four callers all the time. After each `callsieve add`, so many
-legs of the new number are asked as reach every worker; one that is not refused is counted.
+A service with two workers answers legs of four callers all the time. After each `callsieve add`, so
+many legs of the new number are asked as reach every worker; one that is not refused is counted.
 Beside it: how long the command took, and `callsieve reload LIST`, which publishes all of the list.
 Exit code: 0 the target is reached; 1 it is not.
 """
