@@ -9,7 +9,7 @@ STAMPS := $(VENV)/stamps
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
-	loader.plain_numbers loader.plain_rows loader.registry_rows
+	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file
 
 .PHONY: help build run test check package bench-lists clean
 

@@ -22,9 +22,10 @@ from loader.csv_list import (
     take_ownership_of,
 )
 from loader.csv_rows import BOM, OVERLONG, Lines
-from loader.edit_table import EditTable, RowFile, entry_key_of
+from loader.edit_table import EditTable, entry_key_of
 from loader.key_table import KeyTable
 from loader.plain_rows import PlainReader
+from loader.row_file import RowFile
 from loader.store import (
     AddOutcome,
     BadValueError,
