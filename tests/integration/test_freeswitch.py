@@ -340,7 +340,7 @@ def test_what_an_earlier_call_of_the_leg_was_told_does_not_decide(
     assert not trunk.dialled("+48600900008")
 
 
-@pytest.mark.parametrize("queue", ["5000", "5900"], ids=["mod_callcenter", "mod_fifo"])
+@pytest.mark.parametrize("queue", ["7100", "7200"], ids=["mod_callcenter", "mod_fifo"])
 @pytest.mark.parametrize("listed", [False, True], ids=["called back", "on the callback list"])
 def test_who_hangs_up_in_a_queue_is_called_back(
     screened: FreeSwitch, control: Control, trunk: Trunk, queue: str, listed: bool

@@ -235,7 +235,7 @@ _DIDS = f"""\
     </condition>
   </extension>
   <extension name="queue_did">
-    <condition field="destination_number" expression="^\\+4822100(5000|5900)$">
+    <condition field="destination_number" expression="^\\+4822100(7100|7200)$">
       <action application="transfer" data="$1 XML default"/>
     </condition>
   </extension>
