@@ -10,6 +10,10 @@ EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 
+# Kamailio's app_python3 runs the plugin in the Python that Debian links it to, which need not be PYTHON.
+KAMAILIO_PYTHON := /usr/bin/python3
+KAMAILIO_VENV := $(VENV)/kamailio
+
 .PHONY: help build run test check package clean
 
 help: ## list the targets
@@ -33,7 +37,13 @@ $(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__i
 run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)
 	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
 
-test: build ## run every test
+$(STAMPS)/kamailio: $(STAMPS)/extensions
+	tools/debian-needs $(KAMAILIO_PYTHON) python3-venv python3-dev kamailio kamailio-python3-modules sip-tester
+	$(KAMAILIO_PYTHON) -m venv $(KAMAILIO_VENV)
+	PIP_CONSTRAINT=requirements/test.txt $(KAMAILIO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+test: build $(STAMPS)/kamailio ## run every test
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 check: build ## ruff, mypy strict, stubs against the compiled modules

@@ -53,6 +53,11 @@ class ChannelData:
     privacy: bool = False
     parks: bool = False
 
+    @property
+    def named_flow(self) -> str:
+        """The flow that the dialplan names, else the one that the leg's direction stands for."""
+        return self.flow or ("outbound" if self.direction == "outbound" else "inbound")
+
 
 def read_channel_data(message: Message) -> ChannelData:
     """The leg in FreeSWITCH's answer to `connect`. Raises RemoteProtocolError if it is none."""

@@ -1,6 +1,6 @@
 """Pure decisions: call facts, rules, decide(). No sockets, no files, no compiled code."""
 
-from screening.decide import Lists, NumberList, UnavailableList, decide
+from screening.decide import Lists, NumberList, UnavailableList, decide, undecided
 from screening.decision import Action, Decision, Step
 from screening.facts import FLOWS, WITHHELD, CallFacts, Flow, Party
 from screening.rules import Rules
@@ -22,4 +22,5 @@ __all__ = [
     "UnavailableList",
     "decide",
     "parse_rules",
+    "undecided",
 ]

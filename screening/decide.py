@@ -86,6 +86,29 @@ def decide(
     return _Deciding(facts, rules, lists, rng, steps).decide()
 
 
+def undecided(facts: CallFacts, rules: Rules, why: str) -> Decision:
+    """What the flow's fail policy says for a leg that nobody could decide; `why` says why."""
+    return _failed(facts, rules, None, why)
+
+
+def _failed(facts: CallFacts, rules: Rules, rule: str | None, why: str) -> Decision:
+    """The flow's fail policy, for a question that has no answer."""
+    flow = facts.flow
+    policy = rules.fail[flow]
+    number = _screened(facts).number
+    reason = f"{why}; {flow} fails {policy}"
+    if policy == "open":
+        return Decision("continue", number=number, rule=rule, reason=reason)
+    if flow == "inbound":
+        return Decision("hangup", number=number, rule=rule, cause=UNAVAILABLE_CAUSE, reason=reason)
+    return Decision("skip", number=number, rule=rule, status=UNAVAILABLE_STATUS, reason=reason)
+
+
+def _screened(facts: CallFacts) -> Party:
+    """The party whose number the receipt names."""
+    return facts.callers[0] if facts.flow == "inbound" else facts.called
+
+
 class _Deciding:
     def __init__(
         self,
@@ -101,7 +124,7 @@ class _Deciding:
         self.rng = rng
         self.steps = steps
         self.doubts: list[tuple[str | None, str]] = []
-        self.screened = facts.callers[0] if facts.flow == "inbound" else facts.called
+        self.screened = _screened(facts)
 
     def decide(self) -> Decision:
         decision = self._inbound() if self.facts.flow == "inbound" else self._outbound()
@@ -109,7 +132,7 @@ class _Deciding:
             return decision
         if self.doubts:
             rule, why = self.doubts[0]
-            return self._failed(rule, why)
+            return _failed(self.facts, self.rules, rule, why)
         return Decision("continue", number=self.screened.number, reason=self._nothing_matched())
 
     def _nothing_matched(self) -> str:
@@ -119,20 +142,6 @@ class _Deciding:
         if facts.flow == "outbound" and facts.campaign is None and facts.route is None:
             return "no campaign and no route is named"
         return f"the {self.screened.source} is on none of the lists"
-
-    def _failed(self, rule: str | None, why: str) -> Decision:
-        """The flow's fail policy, for a question that has no answer."""
-        flow = self.facts.flow
-        policy = self.rules.fail[flow]
-        number = self.screened.number
-        reason = f"{why}; {flow} fails {policy}"
-        if policy == "open":
-            return Decision("continue", number=number, rule=rule, reason=reason)
-        if flow == "inbound":
-            return Decision(
-                "hangup", number=number, rule=rule, cause=UNAVAILABLE_CAUSE, reason=reason
-            )
-        return Decision("skip", number=number, rule=rule, status=UNAVAILABLE_STATUS, reason=reason)
 
     # The flows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 Action = Literal["continue", "hangup", "redirect", "skip", "present"]
@@ -32,7 +32,7 @@ class Decision:
     reason: str = ""
 
     def as_dict(self) -> dict[str, str | int | None]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
