@@ -29,7 +29,7 @@ class Proxy:
     def child_init(self, rank):
         return self.callsieve.child_init(rank)
 
-    # app_python3 looks for all three. One that is missing or does not return a number is reported as
+    # app_python3 looks for all three. One that is missing or returns no number is reported as
     # an error of whatever is called next.
     def ksr_request_route(self, _message):
         self.route()

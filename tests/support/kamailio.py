@@ -112,9 +112,7 @@ class Kamailio:
                     "Max-Forwards: 70",
                     "Content-Length: 0",
                 ]
-                asking.sendto(
-                    ("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", self.port)
-                )
+                asking.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", self.port))
                 try:
                     if asking.recv(4096).startswith(b"SIP/2.0 200"):
                         return

@@ -40,7 +40,7 @@ class Call:
             sender = f"{user};x=1{bracket}{rest}" if bracket else f"{sender};x=1"
         parts = [self.case, *sender.split(";"), *f"{self.uri};user=phone;y=1".split(";")[:3]]
         parts += [*self.headers, "X-Filler: 1", "X-Filler: 1"][:2]
-        assert len(parts) == 8, f"{self.case}: SIPp can join two parts of From, and three of the URI"
+        assert len(parts) == 8, f"{self.case}: SIPp joins two parts of From and three of the URI"
         return ";".join(parts)
 
 
@@ -145,7 +145,7 @@ class Caller:
         load: Load,
         scenario: str = "caller.xml",
     ) -> None:
-        """port: of the proxy, on 127.0.0.1. calls: of one source, in turn until there are enough."""
+        """port: of the proxy, on 127.0.0.1. calls: of one source, over and over in turn."""
         (source,) = {call.source for call in calls}
         self._place = directory / f"from-{source}"
         self._place.mkdir()
@@ -161,9 +161,7 @@ class Caller:
         command += ["-log_file", str(self._place / "caller.log"), f"127.0.0.1:{port}"]
         command += ["-trace_stat", "-stf", str(self._place / "stat.csv"), "-fd", "1"]
         with (self._place / "caller.out").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=self._place
-            )
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self._place)
 
     def finish(self) -> Played:
         """Waits for the last call to end."""
