@@ -14,7 +14,7 @@ STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 KAMAILIO_PYTHON := /usr/bin/python3
 KAMAILIO_VENV := $(VENV)/kamailio
 
-.PHONY: help build run test check package clean
+.PHONY: help build run test loadtest check package clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ $(STAMPS)/kamailio: $(STAMPS)/extensions
 
 test: build $(STAMPS)/kamailio ## run every test
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+loadtest: build $(STAMPS)/kamailio ## SIPp calls through Kamailio and FreeSWITCH, with a report (LOAD="--rate 300 --calls 9000")
+	@$(PY) -m tests.integration.sipp.load $(LOAD)
 
 check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff check .
