@@ -14,7 +14,7 @@ STUBBED := lookup_core.packing lookup_core.snapshot loader.plain_numbers
 KAMAILIO_PYTHON := /usr/bin/python3
 KAMAILIO_VENV := $(VENV)/kamailio
 
-.PHONY: help build run test loadtest check package clean
+.PHONY: help build run test loadtest bench-kamailio check package clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: build $(STAMPS)/kamailio ## run every test
 
 loadtest: build $(STAMPS)/kamailio ## SIPp calls through Kamailio and FreeSWITCH, with a report (LOAD="--rate 300 --calls 9000")
 	@$(PY) -m tests.integration.sipp.load $(LOAD)
+
+bench-kamailio: build $(STAMPS)/kamailio ## what screening costs a Kamailio proxy (BENCH="--numbers 1000000 --rounds 3")
+	@$(PY) -m bench.kamailio $(BENCH)
 
 check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff check .

@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,22 +69,34 @@ class Kamailio:
         return self.directory / "conf"
 
     @property
-    def workers(self) -> list[int]:
-        """The process numbers of the workers that take requests."""
+    def processes(self) -> list[int]:
+        """The numbers of its processes: the main one, the workers, the others."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()][:WORKERS]
+        main = self._process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [main, *map(int, children)]
+
+    @property
+    def workers(self) -> list[int]:
+        """The numbers of the processes that take requests."""
+        return self.processes[1 : 1 + WORKERS]
 
     @contextmanager
-    def running(self, configuration: str = "kamailio.cfg") -> Iterator[Kamailio]:
+    def running(
+        self,
+        configuration: str = "kamailio.cfg",
+        options: Sequence[str] = (),
+        patience: float = 30.0,
+    ) -> Iterator[Kamailio]:
+        """options: of the command line. patience: seconds that it may take to start."""
         run = self.directory / "run"
         run.mkdir()
         command = ["kamailio", "-f", str(self.conf / configuration), "-DD", "-E"]
-        command += ["-w", str(run), "-Y", str(run), "-P", str(run / "kamailio.pid")]
+        command += ["-w", str(run), "-Y", str(run), "-P", str(run / "kamailio.pid"), *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            self._wait_until_it_answers()
+            self._wait_until_it_answers(patience)
             yield self
         finally:
             self._process.terminate()
@@ -94,14 +106,14 @@ class Kamailio:
                 self._process.kill()
                 self._process.wait()
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_answers(self, patience: float) -> None:
         """An OPTIONS to itself is answered by the script: then the plugin is loaded."""
         assert self._process is not None
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.bind(("127.0.0.1", 0))
             asking.settimeout(0.1)
             here = f"127.0.0.1:{asking.getsockname()[1]}"
-            for attempt in range(300):
+            for attempt in range(int(patience * 10)):
                 lines = [
                     f"OPTIONS sip:127.0.0.1:{self.port} SIP/2.0",
                     f"Via: SIP/2.0/UDP {here};branch=z9hG4bKready{attempt}",
