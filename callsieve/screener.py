@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 
 from callsieve.wiring import check_rules
@@ -178,11 +179,17 @@ def _sender(address: str, rules: Rules) -> Gateway | None:
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
     if not networks:
         return False
+    known = _parsed(address)
+    return known is not None and any(known in network for network in networks)
+
+
+# Reading an address takes longer than deciding, and few addresses send most of the legs.
+@lru_cache(maxsize=1000)
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        known = ip_address(address)
+        return ip_address(address)
     except ValueError:
-        return False
-    return any(known in network for network in networks)
+        return None
 
 
 def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...]:
