@@ -19,12 +19,20 @@ from pathlib import Path
 import pytest
 
 from tests.support.freeswitch import free_port
-from tests.support.kamailio import CONFIGURATIONS, DIALLER, STRANGER, WORKERS, Kamailio
+from tests.support.kamailio import (
+    CONFIGURATIONS,
+    DEBIANS_OWN,
+    DIALLER,
+    STRANGER,
+    WORKERS,
+    Kamailio,
+)
 from tests.support.service import run
 from tests.support.sip import Message, Trunk
 from tests.support.sipp import SCENARIOS, Call, Caller, Load, join, play, read_calls, switch
 
 STORE = SCENARIOS / "store"
+DOCUMENTATION = Path(__file__).parents[2] / "docs"
 
 HOTLINE = "sip:+48221000001@127.0.0.1"
 LISTED = b"<sip:+48600100200@example.net>"
@@ -126,10 +134,13 @@ class Peer:
     def send(self, datagram: bytes) -> None:
         self._socket.send(datagram)
 
+    def receive(self) -> Message:
+        return Message.parse(self._socket.recv(65535))
+
     def answer(self, method: str) -> Message:
         """The next final response to that method. TimeoutError when none comes."""
         while True:
-            message = Message.parse(self._socket.recv(65535))
+            message = self.receive()
             if message.status >= 200 and message.header("cseq").endswith(method):
                 return message
 
@@ -349,3 +360,42 @@ def test_the_log_holds_each_decision_that_ends_or_changes_a_call(kamailio: Kamai
         "Default",
         1,
     )
+
+
+def test_the_way_of_the_documentation_on_debians_own_configuration(
+    tmp_path: Path, store: Path
+) -> None:
+    """What docs/kamailio.md tells an administrator, on the configuration that Debian installs."""
+    place = tmp_path / "kamailio"
+    place.mkdir()
+    kamailio = Kamailio(place, store, free_port())
+    text = DEBIANS_OWN.read_text("utf-8")
+    documented = (DOCUMENTATION / "kamailio.md").read_text("utf-8")
+    include = 'include_file "callsieve.cfg"\n'
+    steps = "t_newtran();\n       route(CALLSIEVE_STRIP);\n       route(CALLSIEVE_INBOUND);\n"
+    assert include in documented
+    assert steps in documented
+    for before, after in (
+        ('modparam("rr", "append_fromtag", 0)', 'modparam("rr", "append_fromtag", 1)'),
+        ("# ----- jsonrpcs params -----", f'loadmodule "uac.so"\n{include}'),
+        (
+            "\t# dispatch requests to foreign domains\n\troute(SIPOUT);",
+            f'\tif (is_method("INVITE")) {{\n{steps}\t}}\n\troute(SIPOUT);',
+        ),
+    ):
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    (kamailio.conf / "debian.cfg").write_text(text, "utf-8")
+    here = ["-l", f"udp:127.0.0.1:{kamailio.port}"]
+    uri = f"sip:+48221000001@127.0.0.1:{kamailio.port}"
+    with kamailio.running("debian.cfg", options=here), Peer(kamailio.port) as telephone:
+        telephone.send(telephone.request("REGISTER", f"<{uri}>".encode(), uri, to=f"<{uri}>"))
+        assert telephone.answer("REGISTER").status == 200
+        with Peer(kamailio.port) as listed:
+            assert listed.ask(LISTED, uri).status == 603
+        with Peer(kamailio.port) as free:
+            free.send(free.request("INVITE", UNLISTED, uri, b"X-Callsieve-List: Mine\r\n"))
+            invite = telephone.receive()
+        assert (invite.method, invite.header("call-id")) == ("INVITE", free.call_id)
+        assert invite.headers["x-callsieve-action"] == ["continue"]
+        assert "x-callsieve-list" not in invite.headers

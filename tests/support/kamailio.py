@@ -18,6 +18,9 @@ KAMAILIO_CONF = ROOT / "kamailio_conf"
 CONFIGURATIONS = ("kamailio.cfg", "kamailio_kemi.cfg")
 """The two sample proxies: routing in Kamailio's own language, and in Python."""
 
+DEBIANS_OWN = Path("/etc/kamailio/kamailio.cfg")
+"""The configuration that the Debian package installs."""
+
 DIALLER = "127.0.0.4"
 """Whose calls the samples screen as outbound legs."""
 CARRIER = "127.0.0.3"
