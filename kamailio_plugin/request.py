@@ -41,7 +41,7 @@ def read_request(ksr: Kemi, trusts: Callable[[str], bool]) -> Request:
     flow = named_flow(ksr)
     request = Request(
         named_flow=flow,
-        caller_number=_caller(ksr, trusts(address)),
+        caller_number=_caller(ksr, address, trusts),
         called_number=number_text(_hostile(ksr, "$ru")),
         network_address=address,
         region=text("$avp(callsieve_region)"),
@@ -64,13 +64,12 @@ def call_id(ksr: Kemi) -> str:
     return _hostile(ksr, "$ci")[:200]
 
 
-def _caller(ksr: Kemi, trusted: bool) -> str:
-    if trusted:
-        asserted = _hostile(ksr, "$ai")
-        if asserted:
-            # RFC 3325 allows two: a SIP and a tel URI, and the latter is sure to be a number.
-            second = _hostile(ksr, "$(ai[1])")
-            return number_text(second if second[:4].casefold() == "tel:" else asserted)
+def _caller(ksr: Kemi, address: str, trusts: Callable[[str], bool]) -> str:
+    asserted = _hostile(ksr, "$ai")
+    if asserted and trusts(address):
+        # RFC 3325 allows two: a SIP and a tel URI, and the latter is sure to be a number.
+        second = _hostile(ksr, "$(ai[1])")
+        return number_text(second if second[:4].casefold() == "tel:" else asserted)
     uri = _hostile(ksr, "$fu")
     # Every request has a From; Kamailio gives none when it cannot be parsed.
     return number_text(uri) if uri else UNREADABLE
