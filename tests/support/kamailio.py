@@ -4,6 +4,7 @@ in place, on a free port of 127.0.0.1, with everything it writes in a temporary 
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -81,8 +82,14 @@ class Kamailio:
 
     @property
     def workers(self) -> list[int]:
-        """The numbers of the processes that take requests."""
-        return self.processes[1 : 1 + WORKERS]
+        """The numbers of the processes that take requests, once all are forked: one may answer
+        before the next is there.
+        """
+        while len(found := self.processes[1 : 1 + WORKERS]) < WORKERS:
+            assert self._process is not None
+            assert self._process.poll() is None, self.log.read_text("utf-8", "replace")
+            os.sched_yield()
+        return found
 
     @contextmanager
     def running(
