@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -104,17 +105,16 @@ class Kamailio:
         command = ["kamailio", "-f", str(self.conf / configuration), "-DD", "-E"]
         command += ["-w", str(run), "-Y", str(run), "-P", str(run / "kamailio.pid"), *options]
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             self._wait_until_it_answers(patience)
             yield self
         finally:
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            finally:
-                self._process.kill()
-                self._process.wait()
+            # Told to stop while it starts it can take a minute, and there is nothing to keep.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _wait_until_it_answers(self, patience: float) -> None:
         """An OPTIONS to itself is answered by the script: then the plugin is loaded."""
