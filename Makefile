@@ -19,7 +19,11 @@ CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot
 FUZZ := .build/fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-lists bench-esl bench-freeswitch clean
+# Kamailio's app_python3 runs the plugin in the Python that Debian links it to, which need not be PYTHON.
+KAMAILIO_PYTHON := /usr/bin/python3
+KAMAILIO_VENV := $(VENV)/kamailio
+
+.PHONY: help build run test sanitized check package fuzz-core fuzz soak bench-lookup bench-lists bench-esl bench-freeswitch bench-kamailio loadtest clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -42,7 +46,13 @@ $(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__i
 run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)
 	@$(VENV)/bin/callsieve demo $(if $(ONCE),--once)
 
-test: build $(STAMPS)/sanitized ## run every test, those of the lookup core also under the sanitizers
+$(STAMPS)/kamailio: $(STAMPS)/extensions
+	tools/debian-needs $(KAMAILIO_PYTHON) python3-venv python3-dev kamailio kamailio-python3-modules sip-tester
+	$(KAMAILIO_PYTHON) -m venv $(KAMAILIO_VENV)
+	PIP_CONSTRAINT=requirements/test.txt $(KAMAILIO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+test: build $(STAMPS)/sanitized $(STAMPS)/kamailio ## run every test, those of the lookup core also under the sanitizers
 	$(PY) -m pytest $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory sanitized
 
@@ -55,13 +65,19 @@ $(STAMPS)/sanitized: $(STAMPS)/extensions tools/sanitized $(wildcard lookup_core
 	@touch $@
 
 fuzz-core: build ## libFuzzer over number_set.h (clang) for FUZZ_SECONDS=60; what it finds is in .build/fuzz
-	tools/debian-needs "$(PYTHON)" "clang:clang libclang-rt-dev"
+	tools/debian-needs "$(PYTHON)" clang libclang-rt-dev
 	$(PY) -m tests.fuzz.make_seeds $(FUZZ)/seeds
 	@mkdir -p $(FUZZ)/corpus
 	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. \
 		tests/fuzz/fuzz_number_set.c -o $(FUZZ)/fuzz
 	$(FUZZ)/fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10 -use_value_profile=1 \
 		-artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus $(FUZZ)/seeds
+
+loadtest: build $(STAMPS)/kamailio ## SIPp calls through Kamailio and FreeSWITCH, with a report (LOAD="--rate 300 --calls 9000")
+	@$(PY) -m tests.integration.sipp.load $(LOAD)
+
+bench-kamailio: build $(STAMPS)/kamailio ## what screening costs a Kamailio proxy (BENCH="--numbers 1000000 --rounds 3")
+	@$(PY) -m bench.kamailio $(BENCH)
 
 check: build ## ruff, mypy strict, stubs against the compiled modules
 	$(PY) -m ruff check .
@@ -73,8 +89,7 @@ package: build ## sdist, wheel, a fresh environment, the probe
 	tools/test-package $(PY)
 
 $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/requirements
-	tools/debian-needs "$(PYTHON)" c++:g++ pkg-config:pkg-config \
-		/usr/include/absl/container/flat_hash_set.h:libabsl-dev
+	tools/debian-needs "$(PYTHON)" g++ pkg-config libabsl-dev
 	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -101,7 +116,7 @@ bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service
 	@$(PY) bench/esl.py
 
 bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses listed callers, screened in several ways (ROUNDS=5)
-	tools/debian-needs "$(PYTHON)" sipp:sip-tester
+	tools/debian-needs "$(PYTHON)" sip-tester
 	@$(PY) bench/freeswitch.py
 
 bench-lists: build ## stop to block, imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)

@@ -8,6 +8,7 @@ from setuptools import Extension, setup
 PACKAGES = [
     "callsieve",
     "esl_service",
+    "kamailio_plugin",
     "loader",
     "lookup_core",
     "screening",

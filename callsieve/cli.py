@@ -8,6 +8,7 @@ from callsieve import __version__, import_command, list_commands, log_commands, 
 from callsieve.decide_command import decide
 from callsieve.demo import demo
 from callsieve.follow_command import follow
+from callsieve.kamailio_command import kamailio
 from callsieve.probe import probe
 from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
@@ -20,7 +21,7 @@ from callsieve.verify_command import verify
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="callsieve")
 def main() -> None:
-    """Callsieve screens call legs against number lists for FreeSWITCH.
+    """Callsieve screens call legs against number lists for FreeSWITCH and Kamailio.
 
     Lists and rules live in a store, named by --store or the environment variable CALLSIEVE_STORE,
     such as csv:/var/lib/callsieve or redis://127.0.0.1:6379.
@@ -39,6 +40,7 @@ for command in (
     *list_commands.COMMANDS,
     *import_command.COMMANDS,
     *log_commands.COMMANDS,
+    kamailio,
     upkeep,
     verify,
 ):

@@ -39,9 +39,7 @@ class NodePlace(Place):
     @cached_property
     def catalog(self) -> Catalog:
         self.redis_store.node.create()
-        directory = self.store.catalog_directory
-        # A process that was killed while it made the catalog may have left it without this file.
-        return Catalog(directory, create=not (directory / "catalog.json").exists())
+        return super().catalog
 
     @cached_property
     def node(self) -> Node[Rules]:

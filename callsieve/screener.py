@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Protocol
 
 from callsieve.wiring import check_rules
-from esl_service.channel_data import ChannelData
 from esl_service.errors import UnanswerableLegError
 from loader.numbers import check_region, read_number
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
@@ -33,6 +34,37 @@ from screening import UnavailableList as NoList
 from screening.rules import Gateway, Network
 
 RULES_DOCUMENT = "rules"
+
+
+class Leg(Protocol):
+    """What a shell knows of a leg. Texts are as the caller or the switch's configuration wrote
+    them, empty where there are none; `caller_number` is what the caller's headers claim.
+    """
+
+    @property
+    def caller_number(self) -> str: ...
+    @property
+    def called_number(self) -> str: ...
+    @property
+    def from_user(self) -> str: ...
+    @property
+    def network_address(self) -> str: ...
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def named_flow(self) -> str: ...
+    @property
+    def campaign(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def widget(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def privacy(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +92,26 @@ class Screener:
         self._lists: Lists = {}
         self._stale_at = math.inf  # seconds since 1970, of the first list to get too old
 
-    def screen(self, channel: ChannelData) -> Decision:
+    def screen(self, channel: Leg) -> Decision:
         """The decision for a leg. Raises UnanswerableLegError."""
         self._follow()
         return decide(read_facts(channel, self._rules), self._rules, self._lists, self._rng)
 
-    def give_up(self, channel: ChannelData, why: str) -> Decision:
+    def give_up(self, channel: Leg, why: str) -> Decision:
         """What the fail policy says for a leg that is not screened. Raises UnanswerableLegError."""
         return undecided(read_facts(channel, self._rules), self._rules, why)
 
-    def explain(self, channel: ChannelData) -> Explained:
+    @property
+    def rules(self) -> Rules:
+        """The rules in force; nobody's until the first leg was screened."""
+        return self._rules
+
+    def trusts(self, address: str) -> bool:
+        """Whether the rules trust what this address asserts of its callers."""
+        self._follow()
+        return _is_trusted(address, self._rules)
+
+    def explain(self, channel: Leg) -> Explained:
         """The same decision and why. Raises UnanswerableLegError."""
         self._follow()
         facts = read_facts(channel, self._rules)
@@ -117,7 +159,7 @@ def _stale_at(found: PublishedList | UnavailableList) -> float:
     return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else math.inf
 
 
-def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:
+def read_facts(channel: Leg, rules: Rules) -> CallFacts:
     """What the leg's channel data comes to under these rules. Raises UnanswerableLegError."""
     region = _region(channel, rules)
     return CallFacts(
@@ -131,45 +173,51 @@ def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:
     )
 
 
-def _flow(channel: ChannelData) -> Flow:
+def _flow(channel: Leg) -> Flow:
     named = channel.named_flow
     for flow in FLOWS:
         if named == flow:
             return flow
     raise UnanswerableLegError(
-        f"callsieve_flow: expected one of {', '.join(FLOWS)}, got {channel.flow[:60]!r}"
+        f"callsieve_flow: expected one of {', '.join(FLOWS)}, got {named[:60]!r}"
     )
 
 
-def _region(channel: ChannelData, rules: Rules) -> str | None:
+def _region(channel: Leg, rules: Rules) -> str | None:
     if channel.region:
         try:
             return check_region(channel.region)
         except ValueError as error:
             raise UnanswerableLegError(f"callsieve_region: {error}") from None
-    gateway = rules.gateways.get(channel.gateway) or _sender(channel, rules)
+    gateway = rules.gateways.get(channel.gateway) or _sender(channel.network_address, rules)
     return (gateway and gateway.region) or rules.default_region
 
 
-def _sender(channel: ChannelData, rules: Rules) -> Gateway | None:
+def _sender(address: str, rules: Rules) -> Gateway | None:
     """The gateway whose address sent the leg."""
     for gateway in rules.gateways.values():
-        if _is_from(channel, gateway.addresses):
+        if _is_in(address, gateway.addresses):
             return gateway
     return None
 
 
-def _is_from(channel: ChannelData, networks: tuple[Network, ...]) -> bool:
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
     if not networks:
         return False
+    known = _parsed(address)
+    return known is not None and any(known in network for network in networks)
+
+
+# Reading an address takes longer than deciding, and few addresses send most of the legs.
+@lru_cache(maxsize=1000)
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(channel.network_address)
+        return ip_address(address)
     except ValueError:
-        return False
-    return any(address in network for network in networks)
+        return None
 
 
-def _callers(channel: ChannelData, rules: Rules, region: str | None) -> tuple[Party, ...]:
+def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...]:
     """Every identity the caller is screened by.
 
     FreeSWITCH's caller number is what the caller's headers assert, unchecked; unless whoever sent
@@ -177,8 +225,9 @@ def _callers(channel: ChannelData, rules: Rules, region: str | None) -> tuple[Pa
     """
     asserted = _party("caller number", channel.caller_number, region)
     callers = [asserted]
-    if channel.from_user not in ("", channel.caller_number) and not _is_trusted(channel, rules):
-        sender = _party("From user", channel.from_user, region)
+    from_user, address = channel.from_user, channel.network_address
+    if from_user not in ("", channel.caller_number) and not _is_trusted(address, rules):
+        sender = _party("From user", from_user, region)
         if sender.number != asserted.number:
             callers.append(sender)
     if channel.privacy and all(caller.number != WITHHELD for caller in callers):
@@ -186,9 +235,9 @@ def _callers(channel: ChannelData, rules: Rules, region: str | None) -> tuple[Pa
     return tuple(callers)
 
 
-def _is_trusted(channel: ChannelData, rules: Rules) -> bool:
-    sender = _sender(channel, rules)
-    return (sender is not None and sender.trusted) or _is_from(channel, rules.trusted_addresses)
+def _is_trusted(address: str, rules: Rules) -> bool:
+    sender = _sender(address, rules)
+    return (sender is not None and sender.trusted) or _is_in(address, rules.trusted_addresses)
 
 
 def _party(source: str, text: str, region: str | None) -> Party:

@@ -297,11 +297,12 @@ class Catalog:
     def _create(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self._building(), self._locked():
+            if not self._file.exists():
+                replace_file(self._file, [_dump(_Contents())])
+            # Last: what has a counter is a catalog.
             counter = self.directory / "counter"
             if not counter.exists():
                 replace_file(counter, [bytes(8)])
-            if not self._file.exists():
-                replace_file(self._file, [_dump(_Contents())])
 
     @contextlib.contextmanager
     def _building(self) -> Iterator[Path]:

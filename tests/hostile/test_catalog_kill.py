@@ -147,7 +147,7 @@ def test_killed_while_creating(publisher: Publisher, tmp_path: Path) -> None:
     directory = tmp_path / "lists"
     step = 0
     result = "killed"
-    while result == "killed" and not (directory / "catalog.json").exists():
+    while result == "killed" and not (directory / "counter").exists():
         step += 1
         result = publisher.run("publish", 11, step)
     assert result == "killed"

@@ -192,12 +192,13 @@ class Phone:
 class Trunk:
     """A gateway's far end: keeps the INVITEs it gets; busy, but for the numbers in `answering`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        """port: of 127.0.0.1; 0: any free one."""
         self.answering: set[str] = set()
         self._invites: dict[str, Message] = {}
         self._arrived = threading.Condition()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name="trunk", daemon=True)
         self._thread.start()

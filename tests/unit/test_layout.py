@@ -12,8 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 MAY_IMPORT = {
-    "callsieve": {"esl_service", "loader", "lookup_core", "screening"},
+    "callsieve": {"esl_service", "kamailio_plugin", "loader", "lookup_core", "screening"},
     "esl_service": {"screening"},
+    "kamailio_plugin": {"screening"},
     "loader": {"lookup_core"},
     "screening": set(),
     "lookup_core": set(),
