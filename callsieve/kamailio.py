@@ -4,13 +4,15 @@ import KSR
 from callsieve.kamailio import plugin
 
 def mod_init():
-    return plugin(KSR, "csv:/var/lib/callsieve")
+    return plugin(KSR, "csv:/var/lib/callsieve", "/run/callsieve")
 """
 
 from __future__ import annotations
 
 import gc
+import os
 
+from callsieve.figures import FIGURES
 from callsieve.screener import Screener
 from kamailio_plugin.kemi import Kemi
 from kamailio_plugin.plugin import Measures, Plugin
@@ -27,10 +29,12 @@ class _NotCounted:
         """No figures are asked for."""
 
 
-def plugin(ksr: Kemi, store: str) -> Plugin:
+def plugin(ksr: Kemi, store: str, figures: str | None = None) -> Plugin:
     """The object to return from the script's `mod_init`.
 
     ksr: the module KSR. store: as for --store; what it has published is read, nothing is written.
+    figures: the directory of `callsieve serve --figures`, whose /metrics then counts these calls
+    too; it has to be writable. None: nothing is counted.
     """
 
     def opened() -> Screener:
@@ -40,8 +44,19 @@ def plugin(ksr: Kemi, store: str) -> Plugin:
         screener.screen(Request("inbound", "1000", "+48221234567", ""))
         return screener
 
-    measures: Measures = _NotCounted()
-    made = Plugin(ksr, opened, measures)
+    made = Plugin(ksr, opened, _measures(figures))
     # What is here now stays. Looking through it again would copy the pages the workers share.
     gc.freeze()
     return made
+
+
+def _measures(figures: str | None) -> Measures:
+    if figures is None:
+        return _NotCounted()
+    os.environ[FIGURES] = figures
+    # Imported here: that decides where the figures go. Each worker has a file of its own there.
+    from prometheus_client import REGISTRY
+
+    from esl_service.metrics import LegMetrics
+
+    return LegMetrics(REGISTRY)

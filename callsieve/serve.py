@@ -7,12 +7,14 @@ import shutil
 import socket
 import sys
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from callsieve.addresses import ADDRESS, Address
+from callsieve.figures import FIGURES
 from callsieve.stores import BAD_VALUE, Place, fail, opened, store_option
 from callsieve.worker_settings import WorkerSettings
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 QUEUED_CONNECTIONS = 4096
 """What the kernel lets wait to be accepted; it takes at most its own net.core.somaxconn."""
-
-FIGURES = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the workers keep their figures; prometheus_client knows it by that name."""
 
 
 @click.command()
@@ -94,6 +93,12 @@ FIGURES = "PROMETHEUS_MULTIPROC_DIR"
     help="Serve /metrics for Prometheus, /health and /ready over HTTP there.",
 )
 @click.option(
+    "--figures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for the figures behind /metrics, which Kamailio's workers may share; one of "
+    "its own if left out.",
+)
+@click.option(
     "--control",
     type=ADDRESS,
     help="FreeSWITCH's inbound event socket: publish decisions there as CUSTOM "
@@ -110,6 +115,7 @@ def serve(
     max_legs: int,
     decision_time: float,
     metrics: Address | None,
+    figures: Path | None,
     control: Address | None,
 ) -> None:
     """Answer FreeSWITCH's `socket` application until SIGTERM or Ctrl-C.
@@ -135,13 +141,14 @@ def serve(
     if control is not None and not os.environ.get("CALLSIEVE_CONTROL_PASSWORD"):
         raise click.UsageError("--control: expected the password in CALLSIEVE_CONTROL_PASSWORD")
     settings = WorkerSettings(url, control, max_connections, max_legs, decision_time, allow)
-    sys.exit(_serve(settings, listen, metrics, workers, grace, stall))
+    sys.exit(_serve(settings, listen, metrics, figures, workers, grace, stall))
 
 
 def _serve(
     settings: WorkerSettings,
     listen: Address,
     metrics: Address | None,
+    figures: Path | None,
     workers: int,
     grace: float,
     stall: float,
@@ -172,7 +179,9 @@ def _serve(
             f"--listen: expected --allow beside an address that is not loopback, got {host} alone"
         )
     if before is None:
-        os.environ[FIGURES] = mkdtemp(prefix="callsieve-")
+        if figures is not None:
+            figures.mkdir(parents=True, exist_ok=True)
+        os.environ[FIGURES] = str(figures or mkdtemp(prefix="callsieve-"))
     directory = os.environ[FIGURES]
     supervisor = Supervisor(
         listening,
@@ -200,7 +209,8 @@ def _serve(
     try:
         code = supervisor.run()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if figures is None:
+            shutil.rmtree(directory, ignore_errors=True)
     log.info("service_stopped", exit_code=code)
     return code
 

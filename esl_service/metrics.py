@@ -1,4 +1,4 @@
-"""Counts legs for Prometheus.
+"""Counts legs for Prometheus, in the service and in Kamailio's workers.
 
 Importing this decides prometheus_client's mode: with PROMETHEUS_MULTIPROC_DIR in the environment
 every process keeps its figures in a file there, and whoever reads the directory adds them up.
@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-
-from esl_service.channel_data import ChannelData
-from screening import Decision
 
 BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 """Seconds. A decision takes some 50 microseconds; a list that is being opened, milliseconds."""
@@ -51,10 +48,10 @@ class LegMetrics:
         self._errors = _Children(errors)
         self.legs: Tally[str] = Tally()
 
-    def decided(self, channel: ChannelData, decision: Decision, seconds: float) -> None:
-        self._legs[channel.named_flow, decision.action].inc()
+    def decided(self, flow: str, action: str, seconds: float) -> None:
+        self._legs[flow, action].inc()
         self._seconds.observe(seconds)
-        self.legs[decision.action] += 1
+        self.legs[action] += 1
 
     def failed(self, kind: str) -> None:
         self._errors[(kind,)].inc()

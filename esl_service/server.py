@@ -57,7 +57,7 @@ class Screening(Protocol):
 class Measures(Protocol):
     """Who counts."""
 
-    def decided(self, channel: ChannelData, decision: Decision, seconds: float) -> None: ...
+    def decided(self, flow: str, action: str, seconds: float) -> None: ...
 
     def failed(self, kind: str) -> None: ...
 
@@ -286,7 +286,7 @@ class _Leg:
         self._send(answer)
         seconds = time.perf_counter() - started
         self._settle()
-        server.measures.decided(channel, decision, seconds)
+        server.measures.decided(channel.named_flow, decision.action, seconds)
         server.log.info(
             "decided",
             uuid=channel.uuid,

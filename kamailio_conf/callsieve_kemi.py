@@ -6,6 +6,8 @@ import site
 site.addsitedir("/opt/callsieve/lib/python3.11/site-packages")
 
 STORE = "csv:/var/lib/callsieve"
+# The directory of `callsieve serve --figures`, for Prometheus; None: these calls are not counted.
+FIGURES = None
 SWITCH = "sip:127.0.0.1:5080"
 # Calls from these addresses are calls that you make, screened as outbound legs.
 DIALLERS = "127.0.0.4/32"
@@ -24,7 +26,7 @@ def mod_init():
 
 class Proxy:
     def __init__(self):
-        self.callsieve = plugin(KSR, STORE)
+        self.callsieve = plugin(KSR, STORE, FIGURES)
 
     def child_init(self, rank):
         return self.callsieve.child_init(rank)
@@ -95,7 +97,7 @@ class Proxy:
             return False
         action = found["action"]
         if action in ("hangup", "skip"):
-            KSR.hdr.append_to_reply(f"Reason: {found['reply_reason']}\r\n")
+            KSR.hdr.append_to_reply(found["reply_headers"])
             if action == "skip":  # the dialler reads X-Callsieve-Status
                 KSR.hdr.append_to_reply(found["headers"])
             KSR.tm.t_reply(found["reply_status"], found["reply_phrase"])

@@ -6,6 +6,8 @@ import site
 site.addsitedir("/opt/callsieve/lib/python3.11/site-packages")
 
 STORE = "csv:/var/lib/callsieve"
+# The directory of `callsieve serve --figures`, for Prometheus; None: these calls are not counted.
+FIGURES = None
 
 import KSR
 
@@ -13,4 +15,4 @@ from callsieve.kamailio import plugin
 
 
 def mod_init():
-    return plugin(KSR, STORE)
+    return plugin(KSR, STORE, FIGURES)

@@ -89,7 +89,7 @@ class Plugin:
             screening = self._opened()
             request = read_request(ksr, screening.trusts)
             flow = request.named_flow
-            decision = screening.screen(request)
+            decision = _done_here(screening.screen(request))
         except Exception as error:  # noqa: BLE001  # the fail policy is what it is for
             flow = named_flow(ksr)
             ksr.err(f"callsieve: not screened: {_described(error)}\n")
@@ -136,6 +136,17 @@ class Plugin:
         # JSON: what the caller chose (the Call-ID) is escaped.
         fields = {"flow": flow, **decision.as_dict(), "call_id": call_id(self._ksr)}
         self._ksr.info(f"callsieve: {json.dumps(fields)}\n")
+
+
+class UnsupportedRuleError(Exception):
+    """A rule wants what only FreeSWITCH can do."""
+
+
+def _done_here(decision: Decision) -> Decision:
+    target = decision.redirect or ""
+    if "/" in target and not target.startswith(("sip:", "sips:")):
+        raise UnsupportedRuleError(f"{decision.rule}: a dial string, which only FreeSWITCH bridges")
+    return decision
 
 
 class NotOpenError(Exception):

@@ -133,11 +133,11 @@ _PHRASES = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A final reply, 400 to 699. reason: the value of its Reason header."""
+    """A final reply, 400 to 699. headers: lines that say why."""
 
     status: int
     phrase: str
-    reason: str
+    headers: str
 
 
 def refusal(cause: str) -> Reply:
@@ -145,4 +145,12 @@ def refusal(cause: str) -> Reply:
     status = _STATUS.get(cause, _OTHER_STATUS)
     number = _Q850.get(cause)
     protocol = f"SIP;cause={status}" if number is None else f"Q.850;cause={number}"
-    return Reply(status, _PHRASES[status], f'{protocol};text="{cause}"')
+    return Reply(status, _PHRASES[status], f'Reason: {protocol};text="{cause}"\r\n')
+
+
+def response(status: int, call_info: str | None) -> Reply:
+    """The reply that a rule names; call_info: the URL of the card that RFC 8688 wants in a 608."""
+    headers = f"Reason: SIP;cause={status}\r\n"
+    if call_info is not None:
+        headers += f"Call-Info: <{call_info}>;purpose=jwscard\r\n"
+    return Reply(status, _PHRASES[status], headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kamailio_plugin.replies import Reply, refusal
+from kamailio_plugin.replies import Reply, refusal, response
 from screening import Decision
 
 SKIPPED = "OUTGOING_CALL_BARRED"
@@ -14,7 +14,7 @@ _MAX_VALUE = 200
 def variables(decision: Decision) -> dict[str, str | int]:
     """All keys that apply: the receipt, what the action needs, and `headers` to send inward.
 
-    `reply_status` (a number), `reply_phrase` and `reply_reason` come with hangup and skip.
+    `reply_status` (a number), `reply_phrase` and `reply_headers` come with hangup and skip.
     """
     receipt = {
         "action": decision.action,
@@ -26,6 +26,7 @@ def variables(decision: Decision) -> dict[str, str | int]:
         "redirect": decision.redirect,
         "presentation": decision.presentation_number,
         "generation": None if decision.generation is None else str(decision.generation),
+        "marked": decision.marked,
         "reason": decision.reason,
     }
     texts = {name: _one_line(value) for name, value in receipt.items() if value is not None}
@@ -35,12 +36,14 @@ def variables(decision: Decision) -> dict[str, str | int]:
     if reply is not None:
         values["reply_status"] = reply.status
         values["reply_phrase"] = reply.phrase
-        values["reply_reason"] = reply.reason
+        values["reply_headers"] = reply.headers
     return values
 
 
 def _reply(decision: Decision) -> Reply | None:
     if decision.action == "hangup":
+        if decision.response is not None:
+            return response(decision.response, decision.call_info)
         return refusal(decision.cause or "")
     return refusal(SKIPPED) if decision.action == "skip" else None
 
