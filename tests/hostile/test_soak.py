@@ -24,4 +24,4 @@ def test_legs_among_changes_and_failures_are_answered_as_the_model_says() -> Non
     )
     assert soaked.returncode == 0, soaked.stdout + soaked.stderr
     assert soaked.stdout.endswith("\n0 wrong\n")
-    assert "kills" in soaked.stdout
+    assert "changes" in soaked.stdout

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -337,6 +338,71 @@ def test_what_an_earlier_call_of_the_leg_was_told_does_not_decide(
     screened.use_service(f"127.0.0.1:{free_port()}")
     assert dial(control, "outbound", "+48600900008", stale) == "-ERR NORMAL_TEMPORARY_FAILURE"
     assert not trunk.dialled("+48600900008")
+
+
+@pytest.mark.parametrize("queue", ["7100", "7200"], ids=["mod_callcenter", "mod_fifo"])
+@pytest.mark.parametrize("listed", [False, True], ids=["called back", "on the callback list"])
+def test_who_hangs_up_in_a_queue_is_called_back(
+    screened: FreeSwitch, control: Control, trunk: Trunk, queue: str, listed: bool
+) -> None:
+    """The delay of 30 seconds is taken from the shipped file, then run without waiting."""
+    caller = "+48600300300" if listed else f"+4860090{queue}"
+    control.subscribe("CHANNEL_ANSWER")
+    with Phone(screened.sip_port) as phone:
+        assert phone.call(f"+4822100{queue}", caller).status == 200
+        phone.hang_up()
+    task = control.wait_for_event({"Event-Name": "ADD_SCHEDULE", "Task-Desc": "sched_api_function"})
+    assert 28 <= int(task["Task-Runtime"]) - int(task["Event-Date-Timestamp"]) / 1_000_000 <= 31
+    command = f"{{callsieve_queue=Infoline}}loopback/{caller}/callsieve_callback/XML"
+    result = control.api(f"originate {command} {queue} XML default").strip()
+    assert control.api(f"sched_del {task['Task-ID']}").startswith("+OK")
+    if listed:
+        assert result == "-ERR OUTGOING_CALL_BARRED"
+        assert not trunk.dialled(caller)
+    else:
+        assert result == "-ERR USER_BUSY"
+        assert trunk.invite(caller)
+
+
+def test_the_feature_code_puts_the_last_caller_on_the_list(
+    screened: FreeSwitch, service: Service, control: Control
+) -> None:
+    add = f"{sys.executable} -m callsieve add --store csv:{service.store} Default"
+    screened.use_service(service.place, callsieve_add=add)
+    caller = "+48600900222"
+
+    def press(extension: str) -> str:
+        variables = f"origination_caller_id_number={extension}"
+        leg = control.api(f"originate {{{variables}}}loopback/*30/default/XML &park()")
+        uuid = leg.split()[1]
+        record = control.wait_for_event(
+            {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": uuid}
+        )
+        return record["Hangup-Cause"]
+
+    control.api(f"hash insert/-call_return/1000/{caller}")
+    control.api("hash insert/-call_return/1001/$(touch /tmp/x)")
+    assert call(screened, HOTLINE, caller).status == 480
+    assert press("1000") == "NORMAL_CLEARING"
+    assert call(screened, HOTLINE, caller).status == 603
+    assert press("1001") == "NORMAL_UNSPECIFIED"
+    assert press("1002") == "NORMAL_UNSPECIFIED"
+    screened.use_service(service.place, callsieve_add="false")
+    assert press("1000") == "NORMAL_UNSPECIFIED"
+
+
+@pytest.mark.parametrize("flow", ["inbound", "outbound"])
+def test_another_service_takes_over_from_one_that_is_down(
+    freeswitch: FreeSwitch, service: Service, trunk: Trunk, flow: str
+) -> None:
+    freeswitch.use_service(f"127.0.0.1:{free_port()}|{service.place}")
+    if flow == "inbound":
+        assert call(freeswitch, HOTLINE, LISTED).status == 603
+        return
+    with freeswitch.control() as control:
+        assert dial(control, flow, "+48600200200") == "-ERR OUTGOING_CALL_BARRED"
+        assert dial(control, flow, "+48600900333") == "-ERR USER_BUSY"
+    assert trunk.invite("+48600900333")
 
 
 def test_a_number_added_while_the_campaign_runs_is_not_dialled_again(

@@ -44,12 +44,15 @@ def find_freeswitch() -> Path | None:
     return None
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nothing uses now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing uses now, neither of TCP nor of UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
 
 
 class Control:
@@ -138,6 +141,9 @@ _CONFIGURATION = """\
       <load module="mod_dptools"/>
       <load module="mod_dialplan_xml"/>
       <load module="mod_loopback"/>
+      <load module="mod_hash"/>
+      <load module="mod_callcenter"/>
+      <load module="mod_fifo"/>
       <load module="mod_sofia"/>
       <load module="mod_event_socket"/>
     </modules></configuration>
@@ -152,6 +158,16 @@ _CONFIGURATION = """\
       <param name="loglevel" value="debug"/>
       <param name="sessions-per-second" value="1000"/>
     </settings></configuration>
+    <configuration name="callcenter.conf">
+      <settings/>
+      <queues><queue name="infoline@default">
+        <param name="strategy" value="longest-idle-agent"/>
+        <param name="moh-sound" value="silence"/>
+      </queue></queues>
+      <agents/>
+      <tiers/>
+    </configuration>
+    <configuration name="fifo.conf"><settings/><fifos/></configuration>
     <configuration name="acl.conf"><network-lists/></configuration>
     <configuration name="sofia.conf"><profiles><profile name="external">
       <gateways><gateway name="trunk">
@@ -194,6 +210,7 @@ _DIALPLAN = f"""\
     <X-PRE-PROCESS cmd="include" data="public/*.xml"/>
   </context>
   <context name="default">
+    <X-PRE-PROCESS cmd="include" data="default/*.xml"/>
     <extension name="answers">
       <condition field="destination_number" expression="^2000$">
         <action application="answer"/>
@@ -217,6 +234,11 @@ _DIDS = f"""\
       <action application="park"/>
     </condition>
   </extension>
+  <extension name="queue_did">
+    <condition field="destination_number" expression="^\\+4822100(7100|7200)$">
+      <action application="transfer" data="$1 XML default"/>
+    </condition>
+  </extension>
   <extension name="did">
     <condition field="destination_number" expression="^(\\+?[0-9]+)$">
       <action application="respond" data="480 DID $1 {_REPORT}"/>
@@ -234,18 +256,23 @@ class FreeSwitch:
     def __init__(self, directory: Path, trunk_port: int) -> None:
         directory.mkdir(exist_ok=True)
         self.directory = directory
-        self.sip_port = free_port(socket.SOCK_DGRAM)
+        self.sip_port = free_port()
         self._trunk_port = trunk_port
         self._control_port = free_port()
         self._service = "127.0.0.1:1"
+        self._more: Mapping[str, str] = {}
         self.log = directory / "freeswitch.log"
         self._ready = threading.Event()
         self._conf = directory / "conf"
         self._write_configuration()
 
-    def use_service(self, address: str) -> None:
-        """Sets `callsieve_service`, the one variable that an administrator sets, and reloads."""
+    def use_service(self, address: str, **variables: str) -> None:
+        """Sets `callsieve_service`, the one variable that an administrator sets, and reloads.
+
+        variables: others that some file of the configuration wants.
+        """
         self._service = address
+        self._more = variables
         self._write_vars()
         with self.control() as control:
             assert control.api("reloadxml").startswith("+OK")
@@ -322,6 +349,7 @@ class FreeSwitch:
     def _variables(self) -> dict[str, object]:
         return {
             "callsieve_service": self._service,
+            **self._more,
             "default_provider": "trunk",
             "sip_port": self.sip_port,
             "trunk_port": self._trunk_port,
