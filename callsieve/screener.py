@@ -60,6 +60,12 @@ class Screener:
         self._lists: Lists = {}
         self._stale_at = math.inf  # seconds since 1970, of the first list to get too old
 
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        self._follow()
+        return self._rules
+
     def screen(self, channel: ChannelData) -> Decision:
         """The decision for a leg. Raises UnanswerableLegError."""
         self._follow()
@@ -119,7 +125,7 @@ def _stale_at(found: PublishedList | UnavailableList) -> float:
 
 def read_facts(channel: ChannelData, rules: Rules) -> CallFacts:
     """What the leg's channel data comes to under these rules. Raises UnanswerableLegError."""
-    region = _region(channel, rules)
+    region = leg_region(channel, rules)
     return CallFacts(
         flow=_flow(channel),
         callers=_callers(channel, rules, region),
@@ -141,7 +147,8 @@ def _flow(channel: ChannelData) -> Flow:
     )
 
 
-def _region(channel: ChannelData, rules: Rules) -> str | None:
+def leg_region(channel: ChannelData, rules: Rules) -> str | None:
+    """The region that the leg's numbers are read in. Raises UnanswerableLegError."""
     if channel.region:
         try:
             return check_region(channel.region)
