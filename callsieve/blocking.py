@@ -23,23 +23,24 @@ from loader.numbers import read_number
 from loader.store import escaped
 from screening import WITHHELD
 
-ADD_SECONDS = 4.0
-"""How long a number may take in all. The dialplan in `freeswitch_conf/` waits a second longer."""
-
 AT_ONCE = 2
 """How many numbers a worker has added at the same time; the others wait."""
 
 
 class NumberBlocker:
-    """`Blocking` of the server, with the store at `url` and the rules in force."""
+    """`Blocking` of the server, with the store at `url` and the rules in force.
 
-    def __init__(self, url: str, screener: Screener) -> None:
+    seconds: that a number may take in all.
+    """
+
+    def __init__(self, url: str, screener: Screener, seconds: float) -> None:
         self._url = url
         self._screener = screener
+        self._seconds = seconds
         self._turns = BoundedSemaphore(AT_ONCE)
 
     def block(self, channel: ChannelData) -> Blocked:
-        """Waits up to `ADD_SECONDS`. Whatever goes wrong is in the answer."""
+        """Waits up to `seconds`. Whatever goes wrong is in the answer."""
         blocked = Blocked("", None, channel.list or None, "")
         rules = self._screener.rules
         try:
@@ -64,7 +65,7 @@ class NumberBlocker:
         """The status and the reason that `callsieve.add_number` gives."""
         started = False
         output = complaint = b""
-        with gevent.Timeout(ADD_SECONDS, False), self._turns:
+        with gevent.Timeout(self._seconds, False), self._turns:
             command = [sys.executable, "-m", "callsieve.add_number", self._url, *arguments]
             started = True
             try:
@@ -86,6 +87,6 @@ class NumberBlocker:
         if started:
             return (
                 "failed: late",
-                f"not done within {ADD_SECONDS:g} s; it may be on the list or not",
+                f"not done within {self._seconds:g} s; it may be on the list or not",
             )
         return "refused: busy", "other numbers are being added"

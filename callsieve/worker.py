@@ -69,7 +69,7 @@ def _work(
         decision_seconds=settings.decision_seconds,
         allowed=tuple(map(ip_network, settings.allowed)),
     )
-    blocker = NumberBlocker(settings.url, screener)
+    blocker = NumberBlocker(settings.url, screener, settings.block_seconds)
     server = Server(listening, screener, blocker, limits, metrics, told)
 
     stop, at_once = Event(), Event()

@@ -278,6 +278,7 @@ class _Leg:
 
     def _act(self, event: Event) -> None:
         if isinstance(event, LegArrived) and event.channel.flow == BLOCK:
+            self._settle()
             self._watcher.stop()  # who hangs up meanwhile is heard when the number is dealt with
             gevent.spawn(self._run, partial(self._block, event.channel))
         elif isinstance(event, LegArrived):
@@ -324,7 +325,6 @@ class _Leg:
             server.failed("leg_late", self._peer)
             return
         self._send(answer)
-        self._settle()
         self._watcher.start(self._readable)
 
     def _overload(self) -> str | None:
