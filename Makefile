@@ -9,7 +9,7 @@ STAMPS := $(VENV)/stamps
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
-	loader.plain_numbers loader.plain_rows loader.registry_rows esl_service.headers
+	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file esl_service.headers
 
 # These run under the sanitizers too; the sources that they need are compiled once more for it.
 CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \
@@ -104,7 +104,8 @@ bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses liste
 	tools/debian-needs "$(PYTHON)" sipp:sip-tester
 	@$(PY) bench/freeswitch.py
 
-bench-lists: build ## measure imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
+bench-lists: build ## stop to block, imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
+	@$(PY) -m bench.live_changes
 	@$(PY) -m bench.lists $(BENCH_ARGS)
 	@$(PY) -m bench.redis_lists $(REDIS_BENCH_ARGS)
 

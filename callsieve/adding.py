@@ -27,4 +27,4 @@ def add_entry(
     outcome = place.store.add(name, entry, region, origin)
     if outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number):
         return outcome, None
-    return outcome, place.publish(name, region)
+    return outcome, place.publish_changes(name, region, {entry.number: entry})

@@ -13,6 +13,7 @@ from callsieve.rules_commands import rules_group
 from callsieve.serve import serve
 from callsieve.status_command import status
 from callsieve.store_commands import store_group
+from callsieve.upkeep_command import upkeep
 from callsieve.verify_command import verify
 
 
@@ -38,6 +39,7 @@ for command in (
     *list_commands.COMMANDS,
     *import_command.COMMANDS,
     *log_commands.COMMANDS,
+    upkeep,
     verify,
 ):
     main.add_command(command)

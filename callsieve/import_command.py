@@ -137,7 +137,7 @@ def import_(
         if result.accepted and not dry_run:
             try:
                 with uninterrupted():
-                    report = place.publish(name, region)
+                    report = place.publish_batch(name, region, result.batch)
             except KeyboardInterrupt:
                 warn(TOO_LATE)
         if as_json:

@@ -239,7 +239,7 @@ def remove(
         origin = this_process("callsieve remove", reason)
         removed = place.store.remove(name, canonical, region, origin)
         nothing = not removed and not is_published(place.catalog, name, canonical)
-        report = None if nothing else place.publish(name, region)
+        report = None if nothing else place.publish_changes(name, region, {canonical: None})
         outcome = "not in the list" if nothing else "removed"
         _tell(place, name, outcome, Entry(canonical), report, as_json)
         sys.exit(NOTHING_TO_DO if nothing else 0)

@@ -211,7 +211,7 @@ def undo(batch: str, reason: str, url: str, as_json: bool) -> None:
         origin = this_process("callsieve undo", reason)
         result = undo_batch(place.store, batch, region, origin)
         name = result.record.change.list
-        report = place.publish(name, region)
+        report = place.publish_batch(name, region, result.batch)
         if as_json:
             output.print_json(
                 {

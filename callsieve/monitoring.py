@@ -85,14 +85,22 @@ class _Published(Collector):
         yield from (generation, age, entries, available)
 
 
-def serve_monitoring(listen: Address, directory: str, catalog: Catalog, health: Health) -> Address:
+def serve_monitoring(
+    listen: Address,
+    directory: str,
+    catalog: Catalog,
+    health: Health,
+    more: Iterable[Collector] = (),
+) -> Address:
     """Listen, in threads of its own. Returns the address, with the port chosen for port 0.
 
-    directory: prometheus_client's, where the workers keep their figures. Raises OSError.
+    directory: prometheus_client's, where the workers keep their figures. more: figures of others.
+    Raises OSError.
     """
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
-    registry.register(_Published(catalog, health))
+    for collector in (_Published(catalog, health), *more):
+        registry.register(collector)
     metrics = make_wsgi_app(registry)
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

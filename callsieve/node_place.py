@@ -9,6 +9,8 @@ from typing import Any
 
 from callsieve.stores import Place, StoreHealth, utc_now
 from callsieve.wiring import check_rules
+from loader.change_log import Batch
+from loader.live_changes import Changes
 from loader.publishing import ListReport, StoreReport
 from loader.redis_follow import FOLLOWING, node_reports, state_of
 from loader.redis_node import Node
@@ -54,6 +56,22 @@ class NodePlace(Place):
         if not isinstance(found, PublishedList):
             raise StoreError("\n".join(report.problems) or f"{name}: not published")
         return _report_of(found)
+
+    def publish_changes(
+        self,
+        name: str,
+        region: str | None,
+        changes: Changes | None,  # noqa: ARG002
+    ) -> ListReport:
+        return self.publish(name, region)
+
+    def publish_batch(
+        self,
+        name: str,
+        region: str | None,
+        batch: Batch | None,  # noqa: ARG002
+    ) -> ListReport:
+        return self.publish(name, region)
 
     def publish_lists(self, names: Iterable[str]) -> StoreReport[Rules]:
         return self.node.reread(names, utc_now())

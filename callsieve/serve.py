@@ -8,14 +8,16 @@ import socket
 import sys
 from ipaddress import ip_address, ip_network
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from callsieve.addresses import ADDRESS, Address
-from callsieve.stores import BAD_VALUE, fail, opened, store_option
+from callsieve.stores import BAD_VALUE, Place, fail, opened, store_option
 from callsieve.worker_settings import WorkerSettings
-from lookup_core import Catalog
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 QUEUED_CONNECTIONS = 4096
 """What the kernel lets wait to be accepted; it takes at most its own net.core.somaxconn."""
@@ -159,21 +161,21 @@ def _serve(
     from prometheus_client.multiprocess import mark_process_dead
 
     from callsieve import takeover
-    from callsieve.expiry import Expiry
     from callsieve.followers import Following
     from callsieve.log_output import log_to
     from callsieve.monitoring import serve_monitoring
     from callsieve.supervisor import Supervisor
+    from callsieve.upkeep import Upkeep
 
     log_to(sys.stderr)
     log = structlog.get_logger()
     before = takeover.inherited()
     if before is None:
-        catalog = _publish(settings.url, log)
+        place = _publish(settings.url, log)
         listening = _listening_socket(listen)
     else:
         with opened(settings.url) as place:
-            catalog = place.catalog
+            pass  # it is what the version before has published
         listening = before.listening
     host, port = listening.getsockname()[:2]
     if not ip_address(host).is_loopback and not settings.allowed:
@@ -197,10 +199,12 @@ def _serve(
     if settings.url.startswith("redis"):
         supervisor.tick = Following(settings.url, supervisor.spawn).check  # it expires, too
     else:
-        supervisor.tick = Expiry(catalog, settings.url, supervisor.spawn).check
+        supervisor.tick = Upkeep(place.store, place.catalog, supervisor.spawn).check
     if metrics is not None:
         try:
-            at = serve_monitoring(metrics, directory, catalog, supervisor.health)
+            at = serve_monitoring(
+                metrics, directory, place.catalog, supervisor.health, _store_metrics(settings.url)
+            )
         except OSError as error:
             raise _cannot_listen("--metrics", metrics, error) from None
         log.info("metrics", address=at)
@@ -212,15 +216,22 @@ def _serve(
     return code
 
 
-def _publish(url: str, log: Any) -> Catalog:
+def _store_metrics(url: str) -> list[Collector]:
+    if not url.startswith("redis"):
+        return []
+    from callsieve.store_metrics import StoreMetrics
+
+    return [StoreMetrics(url)]
+
+
+def _publish(url: str, log: Any) -> Place:
     with opened(url, create=True) as place:
         problems = place.start().problems
         if not place.has_rules:
             fail("\n".join(problems), BAD_VALUE)
-        catalog = place.catalog
     for problem in problems:
         log.warning("not_taken", problem=problem)
-    return catalog
+    return place
 
 
 def _listening_socket(listen: Address) -> socket.socket:

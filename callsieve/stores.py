@@ -13,7 +13,9 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from callsieve.wiring import check_rules
+from loader.change_log import Batch
 from loader.dangerous_entries import Guard
+from loader.live_changes import Changes, changes_of, publish_changes
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
@@ -122,6 +124,17 @@ class Place:
 
     def publish(self, name: str, region: str | None) -> ListReport:
         return publish_list(self.store, self.catalog, name, region, utc_now())
+
+    def publish_changes(self, name: str, region: str | None, changes: Changes | None) -> ListReport:
+        """Publish the change of a list that was just made in the store; None: all of the list."""
+        if changes is None:
+            return self.publish(name, region)
+        return publish_changes(self.store, self.catalog, name, region, changes, utc_now())
+
+    def publish_batch(self, name: str, region: str | None, batch: Batch | None) -> ListReport:
+        """Publish the batch that was just made in the store; None: all of the list."""
+        changes = None if batch is None else changes_of(self.store, batch)
+        return self.publish_changes(name, region, changes)
 
     def publish_lists(self, names: Iterable[str]) -> StoreReport[Rules]:
         """Publish these lists again; the report has the problems."""

@@ -22,10 +22,11 @@ from loader.csv_list import (
     take_ownership_of,
 )
 from loader.csv_rows import BOM, OVERLONG, Lines
-from loader.edit_table import EditTable, RowFile, entry_key_of
+from loader.edit_table import EditTable, entry_key_of
 from loader.key_table import KeyTable
 from loader.merging import checked, merged
 from loader.plain_rows import PlainReader
+from loader.row_file import RowFile
 from loader.store import (
     AddOutcome,
     Entry,

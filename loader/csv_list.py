@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,18 +153,14 @@ def keys_of(path: Path, region: str | None, now: datetime.datetime) -> ListKeys:
     """The keys of a list's file; see ListKeys."""
     found = ListKeys(now)
     reader = plain_reader(region)
-    seconds = math.ceil(now.timestamp())
 
     def take(lines: Lines) -> None:
-        at, count, expired, first = reader.collect(lines.buffer, lines.at, found.keys, seconds)
-        lines.take(at, count)
-        found.expired += expired
-        if first is not None:
-            found.expires(datetime.datetime.fromtimestamp(first, datetime.UTC))
+        lines.take(*reader.collect(lines.buffer, lines.at, found.keys))
 
     for _, _, what in ListFile(path, region).rows(take):
         if what is not None:
             found.take(what)
+    found.finish()
     return found
 
 

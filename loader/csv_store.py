@@ -4,6 +4,7 @@
     DIR/lists/NAME.csv      one list: number,date,description,expires
     DIR/changes.log         every change of a list; see csv_log.py
     DIR/batches/            rows of imports and undos: ID.before.csv, ID.after.csv
+    DIR/expiries.sqlite     when entries end; see expiries.py
     DIR/snapshots/          what is published from them; made anew by `callsieve reload`
 
 A change holds the list's lock file (lists/.NAME.csv.lock). One added number is one appended row,
@@ -20,7 +21,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from loader.attached_list import (
@@ -45,6 +46,7 @@ from loader.csv_list import (
     system_errors,
 )
 from loader.csv_new_store import make_store
+from loader.expiries import Expiries
 from loader.list_keys import ListKeys
 from loader.merging import checked, merged
 from loader.store import (
@@ -53,6 +55,7 @@ from loader.store import (
     BadValueError,
     Entry,
     Reject,
+    Step,
     StoreError,
     UnknownListError,
     check_list_name,
@@ -64,6 +67,7 @@ from loader.store import (
 )
 
 RULES_FILE = "callsieve.toml"
+EXPIRIES_FILE = "expiries.sqlite"
 MAX_RULES_BYTES = 4_000_000
 ENDINGS = ("csv", "attached")
 
@@ -77,6 +81,7 @@ class CsvStore:
         self._rules = directory / RULES_FILE
         self._files = CsvFiles(directory)
         self._batches = self._files.batches
+        self.last_step: Step | None = None
         with system_errors(directory):
             found = {child.name for child in directory.iterdir()} if directory.is_dir() else None
             if not found and not create:
@@ -101,6 +106,21 @@ class CsvStore:
     @property
     def catalog_directory(self) -> Path:
         return self.directory / "snapshots"
+
+    @property
+    def expiries(self) -> Expiries:
+        return Expiries(self.directory / EXPIRIES_FILE)
+
+    def version(self, name: str) -> str:
+        path = self._files.attached_path(name)
+        with system_errors(path):
+            if not path.exists():
+                path = self._files.path(name)
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                return ""
+        return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
     def list_names(self) -> tuple[str, ...]:
         return tuple(sorted({DEFAULT_LIST, *(name for name, bad in self._stems() if not bad)}))
@@ -258,22 +278,6 @@ class CsvStore:
                 self._files.commit(change, origin, {"new": edit.new.name})
         return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: Origin | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        with self.edit(name, region) as edit:
-            for entry in entries:
-                edit.put(entry)
-            if not dry_run:
-                edit.commit(BatchDetails(origin=origin))
-            return edit.counts
-
     def remove(
         self, name: str, number: str, region: str | None, origin: Origin | None = None
     ) -> tuple[Entry, ...]:
@@ -396,7 +400,9 @@ class CsvStore:
                     f"list {quoted(name)}: it is attached to {escaped(attached.file)}, which is"
                     " only read; put the number in another list"
                 )
+            before = self.version(name)
             yield
+            self.last_step = Step(name, before, self.version(name))
 
     def _existing(self, name: str) -> Path:
         path = self._files.path(name)

@@ -2,16 +2,7 @@ from typing import Self, final
 
 from loader.key_table import KeyTable
 from loader.plain_rows import PlainReader
-
-@final
-class RowFile:
-    rows: int
-    def __new__(cls, descriptor: int) -> Self: ...
-    @property
-    def size(self) -> int: ...
-    def append(self, row: bytes) -> int: ...
-    def line_at(self, offset: int) -> bytes: ...
-    def flush(self) -> None: ...
+from loader.row_file import RowFile
 
 @final
 class EditTable:

@@ -5,22 +5,15 @@ the list does not have; `changes` for new rows of other numbers; `before` for wh
 and numbers that are taken out, had. Rows of the last three are as csv_list.format_row writes them.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EINTR, errno
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
-from posix.unistd cimport pread, write
 
 from loader.key_table cimport KeyTable, entry_key
 from loader.plain_rows cimport NEVER, PlainReader, PlainRow, Text, line_size
-
-cdef extern from "Python.h":
-    object PyErr_SetFromErrno(object)
+from loader.row_file cimport RowFile
 
 cdef enum:
-    BUFFER = 1 << 20
-    WINDOW = 1 << 13
     MAX_ROW = 1 << 13       # of a row that is put together here
 
 # The value of a number: where its row is, and what is known about it.
@@ -55,126 +48,6 @@ def entry_key_of(str number) -> int:
     if key == 0:
         raise ValueError(f"expected a canonical number, found {number[:40]!r}")
     return key
-
-
-cdef class RowFile:
-    """Rows in a file that is written from its start by append() alone, or only read.
-
-    descriptor: stays the caller's. rows: appended so far. Rows can be read before they are flushed.
-    """
-
-    cdef int _descriptor
-    cdef char *_buffer
-    cdef Py_ssize_t _used
-    cdef int64_t _flushed
-    cdef readonly int64_t rows
-    cdef char *_window
-    cdef int64_t _window_at
-    cdef Py_ssize_t _window_size
-    cdef bytes _long
-
-    def __cinit__(self, int descriptor):
-        self._descriptor = descriptor
-        self._buffer = <char *> malloc(BUFFER)
-        self._window = <char *> malloc(WINDOW)
-        if self._buffer == NULL or self._window == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self._buffer)
-        free(self._window)
-
-    @property
-    def size(self) -> int:
-        """Bytes appended."""
-        return self._flushed + self._used
-
-    def append(self, bytes row not None) -> int:
-        """Add a row with its line end; where it is. Raises OSError."""
-        return self._append(PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row))
-
-    def line_at(self, int64_t offset) -> bytes:
-        """The row at `offset` without its line end. Raises OSError."""
-        cdef Py_ssize_t taken
-        cdef Text line = self._line(offset, &taken)
-        return line.start[:line.size]
-
-    def flush(self) -> None:
-        """Give everything to the system. Raises OSError."""
-        self._write(self._buffer, self._used)
-        self._flushed += self._used
-        self._used = 0
-
-    cdef int _write(self, const char *text, Py_ssize_t size) except -1:
-        cdef Py_ssize_t done = 0
-        cdef Py_ssize_t count
-        while done < size:
-            count = write(self._descriptor, text + done, size - done)
-            if count < 0:
-                if errno == EINTR:
-                    continue
-                PyErr_SetFromErrno(OSError)
-            done += count
-        return 0
-
-    cdef int64_t _append(self, const char *text, Py_ssize_t size) except -1:
-        cdef int64_t offset
-        self.rows += 1
-        if self._used + size > BUFFER:
-            self.flush()
-        offset = self._flushed + self._used
-        if size > BUFFER:
-            self._write(text, size)
-            self._flushed += size
-        else:
-            memcpy(self._buffer + self._used, text, size)
-            self._used += size
-        return offset
-
-    cdef Text _line(self, int64_t offset, Py_ssize_t *taken) except *:
-        """The row at `offset`; valid until the next call. taken: its size with the line end."""
-        cdef Text line
-        if offset >= self._flushed and self._used:
-            line.start = self._buffer + (offset - self._flushed)
-            line.size = line_size(
-                line.start, self._used - (offset - self._flushed), taken
-            )
-            return line
-        if self._window_at <= offset < self._window_at + self._window_size:
-            line.start = self._window + (offset - self._window_at)
-            line.size = line_size(
-                line.start, self._window_size - (offset - self._window_at), taken
-            )
-            if line.size >= 0:
-                return line
-        self._window_at = offset
-        self._window_size = pread(self._descriptor, self._window, WINDOW, offset)
-        if self._window_size < 0:
-            self._window_size = 0
-            PyErr_SetFromErrno(OSError)
-        line.start = self._window
-        line.size = line_size(line.start, self._window_size, taken)
-        if line.size < 0:
-            self._read_long(offset)
-            line.start = PyBytes_AS_STRING(self._long)
-            line.size = line_size(line.start, PyBytes_GET_SIZE(self._long), taken)
-            if line.size < 0:  # the last line of the file, without an end
-                line.size = taken[0] = PyBytes_GET_SIZE(self._long)
-        return line
-
-    cdef int _read_long(self, int64_t offset) except -1:
-        cdef char *text = <char *> malloc(BUFFER)
-        cdef Py_ssize_t size
-        if text == NULL:
-            raise MemoryError
-        try:
-            size = pread(self._descriptor, text, BUFFER, offset)
-            if size < 0:
-                PyErr_SetFromErrno(OSError)
-            self._long = PyBytes_FromStringAndSize(text, size)
-        finally:
-            free(text)
-        return 0
 
 
 cdef inline uint64_t key_of_row(Text line) noexcept nogil:
@@ -285,7 +158,7 @@ cdef class EditTable:
         cdef uint64_t tag = value[0] & TAG
         cdef PlainRow old
         cdef Py_ssize_t taken
-        cdef Text line = self._file_of(value[0])._line(value[0] & OFFSET, &taken)
+        cdef Text line = self._file_of(value[0]).line(value[0] & OFFSET, &taken)
         value[0] |= SEEN
         if not self._reader.read(line.start, line.size, &old):
             raise OSError("expected the list's file as it was when it was locked, found another")
@@ -339,7 +212,7 @@ cdef class EditTable:
         size += row.expires.size
         memcpy(text + size, PyBytes_AS_STRING(line_end), PyBytes_GET_SIZE(line_end))
         size += PyBytes_GET_SIZE(line_end)
-        return simple | <uint64_t> out._append(text, size)
+        return simple | <uint64_t> out.append_text(text, size)
 
     def current(self, uint64_t key) -> bytes | None:
         """The row that a number has now, without its line end; None: it has none."""
@@ -348,7 +221,7 @@ cdef class EditTable:
         cdef Text line
         if value == NULL or value[0] & TAG == GONE:
             return None
-        line = self._file_of(value[0])._line(value[0] & OFFSET, &taken)
+        line = self._file_of(value[0]).line(value[0] & OFFSET, &taken)
         return line.start[:line.size]
 
     def keep(self, uint64_t key) -> None:
@@ -398,7 +271,7 @@ cdef class EditTable:
         cdef Text line, current
         cdef list others = []
         while True:
-            line = rows._line(start, &taken)
+            line = rows.line(start, &taken)
             if taken == 0:
                 return others
             key = key_of_row(line)
@@ -408,7 +281,7 @@ cdef class EditTable:
             elif value == NULL or value[0] & TAG == GONE:
                 left.place(key)
             else:
-                current = self._file_of(value[0])._line(value[0] & OFFSET, &current_taken)
+                current = self._file_of(value[0]).line(value[0] & OFFSET, &current_taken)
                 if same(line, current):
                     value[0] = LISTED | GONE
                     self._append_row(self._before, line, b"\n")
@@ -429,7 +302,7 @@ cdef class EditTable:
         cdef uint64_t *value
         cdef Text line
         while True:
-            line = rows._line(start, &taken)
+            line = rows.line(start, &taken)
             if taken == 0:
                 return count
             start += taken
@@ -460,7 +333,7 @@ cdef class EditTable:
             raise OSError(f"expected a row of at most {MAX_ROW} bytes, found {line.size}")
         memcpy(text, line.start, line.size)
         memcpy(text + line.size, PyBytes_AS_STRING(line_end), end)
-        return out._append(text, line.size + end)
+        return out.append_text(text, line.size + end)
 
     def copy(self, bytes buffer not None, Py_ssize_t at, int64_t base, RowFile out not None,
              bint replace):
@@ -505,11 +378,11 @@ cdef class EditTable:
                     return False
                 self.removed += 1
                 return True
-            out._append(raw, size)
+            out.append_text(raw, size)
         elif value[0] & TAG == IN_CHANGES and not value[0] & DONE:
             value[0] |= DONE
-            line = self._changes._line(value[0] & OFFSET, &taken)
-            out._append(line.start, taken)
+            line = self._changes.line(value[0] & OFFSET, &taken)
+            out.append_text(line.start, taken)
         return False
 
     def copy_additions(self, RowFile out not None, int64_t start) -> None:
@@ -522,13 +395,13 @@ cdef class EditTable:
         cdef uint64_t value
         cdef int64_t end = self._additions.size
         while start < end:
-            line = self._additions._line(start, &taken)
+            line = self._additions.line(start, &taken)
             size = taken
             value = self._table.find(key_of_row(line))[0]
             if value & TAG == IN_CHANGES:
-                line = self._changes._line(value & OFFSET, &taken)
+                line = self._changes.line(value & OFFSET, &taken)
             if value & TAG != GONE:
-                out._append(line.start, taken)
+                out.append_text(line.start, taken)
             start += size
 
     def copy_changes(self, RowFile out not None) -> None:
@@ -539,8 +412,8 @@ cdef class EditTable:
         cdef int64_t start = 0
         cdef int64_t end = self._changes.size
         while start < end:
-            line = self._changes._line(start, &taken)
+            line = self._changes.line(start, &taken)
             value = self._table.find(key_of_row(line))[0]
             if value & LISTED and value & TAG == IN_CHANGES and value & OFFSET == <uint64_t> start:
-                out._append(line.start, taken)
+                out.append_text(line.start, taken)
             start += taken

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loader.expiries import Expiries
 from loader.locking import locked
-from loader.node_expiries import NodeExpiries
 from loader.store import StoreError, os_problem
 
 VARIABLE = "CALLSIEVE_NODE_DIRECTORY"
@@ -65,8 +65,8 @@ class NodeDirectory:
         return self.path / "snapshots"
 
     @property
-    def expiries(self) -> NodeExpiries:
-        return NodeExpiries(self.path / "expiries.sqlite")
+    def expiries(self) -> Expiries:
+        return Expiries(self.path / "expiries.sqlite")
 
     def create(self) -> None:
         """Raises StoreError."""

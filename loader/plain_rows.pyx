@@ -211,12 +211,11 @@ cdef class PlainReader:
         row.date.size = PyBytes_GET_SIZE(iso)
         return True
 
-    def collect(self, bytes buffer, Py_ssize_t at, c_array keys, int64_t now):
+    def collect(self, bytes buffer, Py_ssize_t at, c_array keys):
         """Put the keys of the plain rows from `at` on into keys, an array("Q").
 
-        now: seconds since 1970; rows that expired before are left out.
-        Gives where the first row is that is not plain or not whole, the lines before it, the rows
-        left out, and when the first of the others expires (None: never).
+        Gives where the first row is that is not plain or not whole, or that does not count for
+        ever, and the lines before it.
         """
         cdef const char *text = PyBytes_AS_STRING(buffer)
         cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
@@ -224,22 +223,16 @@ cdef class PlainReader:
         cdef Py_ssize_t count = len(keys)
         cdef PlainRow row
         cdef int lines = 0
-        cdef int expired = 0
-        cdef int64_t first = NEVER
         while at < end:
             size = line_size(text + at, end - at, &taken)
-            if size < 0 or not self.read(text + at, size, &row):
+            if size < 0 or not self.read(text + at, size, &row) or row.expires_at != NEVER:
                 break
             at += taken
             lines += 1
-            if row.expires_at < now:
-                expired += 1
-                continue
-            first = min(first, row.expires_at)
             resize_smart(keys, count + 1)
             keys.data.as_ulonglongs[count] = row.key
             count += 1
-        return at, lines, expired, None if first == NEVER else first
+        return at, lines
 
     def find(self, bytes buffer, Py_ssize_t at, uint64_t number):
         """Look for the number with this key in the plain rows from `at` on.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from loader.entry_fields import expiry_bytes, field_of
 from loader.key_table import count_distinct
 from loader.store import Reject, Store, StoreError, escaped, is_prefix
 from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError
@@ -59,18 +60,44 @@ def publish_list(
     """
     # Under the lock, so that of two publishers the one that read last publishes last.
     with store.locked(name):
-        found = store.keys(name, region, now)
-        entries = count_distinct(found.keys) + len(found.prefixes)
-        generation = catalog.publish(
-            name,
-            found.keys,
-            sorted(found.prefixes),
-            {
-                **list_info(entries, found.rejects, found.next_expiry, now),
-                "as_of": found.as_of.isoformat() if found.as_of else None,
-                "stale_after": found.stale_after.isoformat() if found.stale_after else None,
-            },
-        )
+        return _publish_whole(store, catalog, name, region, now)
+
+
+def publish_if_changed(
+    store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
+) -> ListReport | None:
+    """The same unless the list is published as the store has it."""
+    with store.locked(name):
+        if is_current(store, catalog, name):
+            return None
+        return _publish_whole(store, catalog, name, region, now)
+
+
+def is_current(store: Store, catalog: Catalog, name: str) -> bool:
+    """Whether what is published of a list is what the store has."""
+    found = catalog.current().lists.get(name)
+    return isinstance(found, PublishedList) and found.info.get("version") == store.version(name)
+
+
+def _publish_whole(
+    store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
+) -> ListReport:
+    version = store.version(name)  # before it is read: an edit by hand meanwhile is a later one
+    found = store.keys(name, region, now)
+    entries = count_distinct(found.keys) + len(found.prefixes)
+    ending = ((field_of(number), expiry_bytes(end)) for number, end in found.ending.items())
+    store.expiries.replace(name, ending)
+    generation = catalog.publish(
+        name,
+        found.keys,
+        sorted(found.prefixes),
+        {
+            **list_info(entries, found.rejects, found.next_expiry, now),
+            "as_of": found.as_of.isoformat() if found.as_of else None,
+            "stale_after": found.stale_after.isoformat() if found.stale_after else None,
+            "version": version,
+        },
+    )
     return ListReport(
         name,
         generation,

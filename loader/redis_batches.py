@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from loader.change_log import BATCH_ID, PARTS, Batch, BatchFile, BrokenLogError, Part
+from loader.entry_fields import FIELD_BYTES, BadRecordError
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient
-from loader.redis_records import FIELD_BYTES, BadRecordError, entry_of
+from loader.redis_records import entry_of
 from loader.store import Entry, Reject, quoted
 
 _LENGTH_BYTES = 2

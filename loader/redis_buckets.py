@@ -5,16 +5,10 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loader.entry_fields import FIELD_BYTES, NO_EXPIRY
 from loader.redis_client import RedisClient
 from loader.redis_log import LogStep
-from loader.redis_records import (
-    FIELD_BYTES,
-    LOAD,
-    NO_EXPIRY,
-    by_bucket,
-    expiry_in,
-    split_source,
-)
+from loader.redis_records import LOAD, by_bucket, expiry_in, split_source
 from loader.redis_scripts import CHANGE, FIELDS, GROW, READ
 from loader.store import StoreError
 

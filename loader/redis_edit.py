@@ -13,16 +13,18 @@ from itertools import groupby, islice
 from loader.change_log import PARTS, Batch, BatchDetails, BatchFile, new_batch_id, this_process
 from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
+from loader.entry_fields import FIELD_BYTES, field_of
 from loader.key_table import KeyTable
+from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
 from loader.plain_rows import PlainReader
 from loader.redis_batches import BatchPart, RedisBatches
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, Recorded
 from loader.redis_client import RedisClient
 from loader.redis_log import RedisLog
-from loader.redis_records import FIELD_BYTES, entry_of, field_of, is_readable, value_of
+from loader.redis_records import entry_of, is_readable, value_of
 from loader.redis_staging import ListLock, Staging, sweep
-from loader.store import AddOutcome, Entry
+from loader.store import AddOutcome, Entry, StoreError, quoted
 from loader.undo import take_back
 
 # Numbers that one step sets: 0.05 s in which Redis does nothing else, and 80 KB in the stream.
@@ -63,11 +65,13 @@ class RedisEdit:
         self._replace = replace
         self._lock = ListLock(client, buckets, name, head)
         self._renewed = time.monotonic()
+        self._was_empty = self._head().entries == 0
         self._counts = dict.fromkeys(AddOutcome, 0)
         self._removed = 0
         self._dropped: set[bytes] = set()  # with replace: the list has them, and they were not put
         self._waiting: list[Entry] = []  # put, and not weighed yet
         self._pending: Values = {}  # weighed, and not made yet
+        self._before: dict[bytes, bytes | None] = {}  # what those have so far, if known
         self._changes: dict[bytes, Change] = {}  # made here, while there is no copy
         self._touched = array("Q")  # made in the copy: fields, repeated ones too
         self._staging: Staging | None = None
@@ -133,6 +137,7 @@ class RedisEdit:
         )
         change = Logged(self._name, details.what, batch=batch)
         origin = details.origin or this_process()
+        deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
                 step = self._log.next(change, origin)
@@ -148,6 +153,11 @@ class RedisEdit:
                 return batch
             except LookAgainError:  # the log went on, or the list has grown
                 self._lock.renew()
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"list {quoted(self._name)}: somebody has been changing it in spite of its"
+                        f" lock for more than {WAIT_SECONDS:g} seconds"
+                    ) from None
 
     def prepare(self) -> None:
         self._prepare()
@@ -178,6 +188,8 @@ class RedisEdit:
                 continue
             self._counts[AddOutcome.ADDED if old is None else AddOutcome.UPDATED] += 1
             new[field] = value_of(wanted)
+        if self._staging and not self._replace:
+            self._before |= {f: known.get(f) for f in new if f not in self._pending}
         self._set(new)
 
     def _set(self, values: Values) -> None:
@@ -204,9 +216,10 @@ class RedisEdit:
             self._changes = {}
         if self._staging is None:
             self._staging = Staging(self._client, self._buckets, self._lock, empty=self._replace)
+        before, self._before = self._before, {}
         fields = iter(values)
         while some := list(islice(fields, STEP)):
-            there = self._staging.read(some)
+            there = before | self._staging.read([field for field in some if field not in before])
             self._staging.change({field: Change(there.get(field), values[field]) for field in some})
             self._touched.extend(int.from_bytes(field, "big") for field in some)
 
@@ -225,7 +238,7 @@ class RedisEdit:
 
     def _listed(self, fields: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values that the list has."""
-        if not fields:
+        if not fields or self._was_empty:
             return {}
         while True:
             try:

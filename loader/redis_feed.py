@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from loader.entry_fields import FIELD_BYTES, NO_EXPIRY
 from loader.redis_client import RedisClient
-from loader.redis_records import FIELD_BYTES, NO_EXPIRY
 from loader.store import StoreError
 
 NO_CHANGE = "0-0"  # the position before the first change

@@ -20,9 +20,9 @@ from loader.store import StoreError
 from lookup_core import CatalogError, SnapshotError
 
 NAME_VARIABLE = "CALLSIEVE_NODE_NAME"
-# How long one question to Redis stays open; it is answered at once when there is a change. Entries
-# that end in the meantime are taken out after it.
-BLOCK_MILLISECONDS = 500
+# How long one question to Redis stays open; it is answered at once when there is a change.
+BLOCK_MILLISECONDS = 1000
+EXPIRY_SECONDS = 0.2
 REPORT_SECONDS = 5.0
 # Waiting after a failure, doubled each time. Nodes must not all come back in the same moment.
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.1, 2.0
@@ -63,13 +63,12 @@ def follow(
     reported_at, reported = 0.0, -1
     health = Health("", "", "")
     folding = _Folding(node)
+    expiring = _Expiring(node, lambda lists: published(lists, None), go_on)
+    expiring.start()
     while go_on():
         now = datetime.datetime.now(datetime.UTC)
         problems: list[str] = []
         try:
-            # While Redis hangs, its timeouts hold this up: entries may then end seconds late.
-            if expired := node.expire(now):
-                published(expired, None)
             report = node.catch_up(now)
             position = store.node.position()
             rev = position.rev if position else 0
@@ -87,8 +86,7 @@ def follow(
         except StoreError as error:
             state = state_of(error)
             problems.append(str(error))
-        if folding.problem:
-            problems.append(folding.problem)
+        problems += [found for found in (folding.problem, expiring.problem) if found]
         problem = "\n".join(problems)
         heard = now.isoformat() if state != "unreachable" else health.heard
         is_new = (state, problem) != (health.state, health.problem)
@@ -102,6 +100,32 @@ def follow(
         else:
             time.sleep(retry * random.uniform(1 - RETRY_SPREAD, 1))
             retry = min(2 * retry, LONGEST_RETRY_SECONDS)
+
+
+class _Expiring(threading.Thread):
+    """Lets entries end at their time, whether Redis answers or not. problem: the last try's."""
+
+    def __init__(
+        self,
+        node: Node[Any],
+        published: Callable[[Sequence[ListReport]], object],
+        go_on: Callable[[], bool],
+    ) -> None:
+        super().__init__(daemon=True)
+        self._node = node
+        self._published = published
+        self._go_on = go_on
+        self.problem = ""
+
+    def run(self) -> None:
+        while self._go_on():
+            try:
+                if expired := self._node.expire(datetime.datetime.now(datetime.UTC)):
+                    self._published(expired)
+                self.problem = ""
+            except (StoreError, CatalogError, SnapshotError, OSError) as error:
+                self.problem = f"entries that have expired stay: {error}"
+            time.sleep(EXPIRY_SECONDS)
 
 
 class _Folding:

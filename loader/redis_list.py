@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from loader.change_log import Batch, Origin, new_batch_id, this_process
 from loader.change_log import Change as Logged
+from loader.entry_fields import BadRecordError, field_of
 from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
 from loader.redis_batches import RedisBatches, hashed
@@ -21,7 +22,7 @@ from loader.redis_buckets import (
 from loader.redis_client import RedisClient
 from loader.redis_edit import RedisEdit
 from loader.redis_log import RedisLog
-from loader.redis_records import BadRecordError, entry_of, field_of, value_of
+from loader.redis_records import entry_of, value_of
 from loader.redis_scripts import REMOVE_LIST
 from loader.redis_staging import ListLock
 from loader.store import AddOutcome, Entry, Reject, StoreError, UnknownListError, quoted

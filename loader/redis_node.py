@@ -69,6 +69,7 @@ class Node(Generic[T]):
         Raises LostChangesError, EmptyStoreError, StoreUnreachableError, StoreError.
         """
         self._store.check()
+        self._store.state()  # if Redis hangs, then here and not while others wait for this process
         with self._store.node.publishing():
             position = self._store.node.position()
             state = self._store.state()
@@ -115,7 +116,11 @@ class Node(Generic[T]):
         if not any(self._lists.has_expired(name, now) for name in self._catalog.current().lists):
             return []
         with self._store.node.publishing():
-            return self._lists.expire(now)
+            return [
+                self._lists.expire(name, now)
+                for name in self._catalog.current().lists
+                if self._lists.has_expired(name, now)
+            ]
 
     def folding_is_due(self) -> bool:
         return bool(self._lists.to_fold())

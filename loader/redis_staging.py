@@ -7,10 +7,11 @@ lets go by itself when its holder dies. What a dead edit left behind is deleted 
 import secrets
 from collections.abc import Mapping, Sequence
 
+from loader.entry_fields import FIELD_BYTES
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, expect_done
 from loader.redis_client import RedisClient
 from loader.redis_log import LogStep
-from loader.redis_records import FIELD_BYTES, by_bucket
+from loader.redis_records import by_bucket
 from loader.redis_scripts import LOCK, RENEW, SWAP
 from loader.store import StoreError, quoted
 
@@ -73,6 +74,8 @@ class Staging:
         self._client.call("HSET", self._buckets.key("garbage"), what, self._lock.list_id)
 
     def read(self, fields: Sequence[bytes]) -> dict[bytes, bytes]:
+        if not fields:
+            return {}
         return self._buckets.read("", self._head(), fields)
 
     def change(self, changes: Mapping[bytes, Change]) -> None:

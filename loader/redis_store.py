@@ -11,12 +11,14 @@ noeviction, and only appendonly or a replica lets a change outlive a crash of th
 import contextlib
 import datetime
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loader.attached_list import Attached
-from loader.change_log import Batch, BatchDetails, Change, Origin, Part, this_process
+from loader.change_log import Batch, Change, Origin, Part, this_process
+from loader.entry_fields import field_of
+from loader.expiries import Expiries
 from loader.list_keys import ListKeys, list_keys
 from loader.new_rules import NEW_RULES
 from loader.node_directory import NodeDirectory
@@ -27,7 +29,7 @@ from loader.redis_edit import RedisEdit
 from loader.redis_feed import NO_CHANGE
 from loader.redis_list import RedisList
 from loader.redis_log import RedisLog
-from loader.redis_records import entry_of, field_of
+from loader.redis_records import entry_of
 from loader.redis_scripts import CREATE, CREATE_LIST, PUT_RULES, STATE
 from loader.redis_url import parse_redis_url
 from loader.store import (
@@ -72,6 +74,8 @@ class StoreState:
 class RedisStore:
     """Implements loader.store.Store. Connects when it is first needed."""
 
+    last_step = None  # nodes learn of changes from the stream
+
     def __init__(self, url: str, create: bool = False) -> None:
         """create: make a new store where there is none, unless this node has followed one there.
 
@@ -96,8 +100,15 @@ class RedisStore:
     def catalog_directory(self) -> Path:
         return self.node.snapshots
 
+    @property
+    def expiries(self) -> Expiries:
+        return self.node.expiries
+
     def source(self, name: str) -> str:
         return f"{self.url} {name}"
+
+    def version(self, name: str) -> str:
+        return str(self.list(name).head().rev)
 
     def key(self, *parts: str | int) -> str:
         return self._buckets.key(*parts)
@@ -239,22 +250,6 @@ class RedisStore:
         outcome = self.list(name).add(entry, origin)
         self._confirm(outcome is not AddOutcome.PRESENT)
         return outcome
-
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: Origin | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        with self.edit(name, region) as edit:
-            for entry in entries:
-                edit.put(entry)
-            if not dry_run:
-                edit.commit(BatchDetails(origin=origin))
-            return edit.counts
 
     def remove(
         self,

@@ -44,7 +44,7 @@ class RegistryFile:
             if self._is_north_american:
                 lines.take(*collect_north_american(lines.buffer, lines.at, found.keys))
             else:
-                at, count, _, _ = reader.collect(lines.buffer, lines.at, found.keys, 0)
+                at, count = reader.collect(lines.buffer, lines.at, found.keys)
                 lines.take(at, count)
 
         for what in self._rows(take):

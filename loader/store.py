@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # these import this module
     from loader.attached_list import Attached
     from loader.change_log import Batch, BatchDetails, Origin
     from loader.csv_rows import Lines
+    from loader.expiries import Expiries
     from loader.key_table import KeyTable
     from loader.list_keys import ListKeys
     from loader.plain_rows import PlainReader
@@ -130,6 +131,15 @@ class Edit(Protocol):
         """Make all changes in one step; the record of it. None: the list has all that already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change of a list, by the versions of the list before and after it."""
+
+    list: str
+    before: str
+    after: str
+
+
 class Store(Protocol):
     """What a store does. `region` is the default region that national numbers are read in.
 
@@ -142,6 +152,17 @@ class Store(Protocol):
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def last_step(self) -> Step | None:
+        """The last change that this object made. None: none, or the store does not tell."""
+
+    @property
+    def expiries(self) -> "Expiries":
+        """When the entries of the lists end that are published on this machine."""
+
+    def version(self, name: str) -> str:
+        """Names what a list has now; another one after each change, also one by hand."""
 
     @property
     def catalog_directory(self) -> Path:
@@ -175,17 +196,6 @@ class Store(Protocol):
         A number that is there already gets this entry's expiry (none: it stays for ever), and its
         date and description where this entry has them.
         """
-
-    def add_many(
-        self,
-        name: str,
-        entries: Iterable[Entry],
-        region: str | None,
-        origin: "Origin | None" = None,
-        *,
-        dry_run: bool = False,
-    ) -> dict[AddOutcome, int]:
-        """All of `entries` in one step, or none when the iteration raises; as `add` otherwise."""
 
     def remove(
         self, name: str, number: str, region: str | None, origin: "Origin | None" = None

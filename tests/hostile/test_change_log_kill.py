@@ -20,6 +20,7 @@ from loader.store import Entry
 from loader.undo import undo
 from tests.support.killing import killed_before
 from tests.support.logged_lists import by_the_log, in_the_lists
+from tests.support.many_entries import add_many
 
 DAY = datetime.date(2026, 1, 2)
 ADDED = Entry("+48600100300", DAY, "new")
@@ -92,7 +93,7 @@ def test_a_change_and_its_record_are_one_step(tmp_path: Path, change: str) -> No
         # The store is as good as new: the same change can be made, and another one.
         if found == before:
             CHANGES[change](store)
-        store.add_many("Default", [Entry("+48600100999", DAY)], "PL")
+        add_many(store, "Default", [Entry("+48600100999", DAY)])
         assert by_the_log(store) == in_the_lists(store)
         left = {path.name for path in (store.directory / "lists").iterdir()}
         assert not [name for name in left if name.startswith(".") and not name.endswith(".lock")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,9 @@ import pytest
 
 from loader.redis_store import RedisStore
 from loader.store import Entry, StoreError, open_store
+from tests.integration.test_monitoring import Monitored
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.many_entries import add_many
 from tests.support.nodes import NodeProcess, three_nodes
 from tests.support.redis_servers import RedisServer, one_server, until
 from tests.support.service import Service, run, running
@@ -37,8 +40,8 @@ class Site:
     def run(self, *arguments: str) -> CompletedProcess[str]:
         return run(*arguments, store=self.url, **self.environment)
 
-    def service(self) -> AbstractContextManager[Service]:
-        return running(self.directory / "service", url=self.url, **self.environment)
+    def service(self, *options: str) -> AbstractContextManager[Service]:
+        return running(self.directory / "service", *options, url=self.url, **self.environment)
 
     def status(self, code: int) -> dict[str, Any]:
         done = self.run("status", "--json")
@@ -63,6 +66,11 @@ def expect_refused(done: CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def figure(service: Service, name: str) -> float:
+    """A figure without labels, as Prometheus gets it."""
+    return Monitored(service).figures()[(name,)]
 
 
 def gone(site: Site) -> None:
@@ -99,10 +107,28 @@ def test_legs_are_decided_without_redis_also_after_a_restart(
         assert service.probe(*LEG)["action"] == "hangup"
 
 
-def test_a_redis_that_came_back_empty_empties_nothing_until_it_is_told_to(site: Site) -> None:
+@pytest.mark.parametrize("fault", [gone, paused])
+def test_an_entry_ends_at_its_time_without_redis(site: Site, fault: Callable[[Site], None]) -> None:
+    leg = ("--flow", "inbound", "--caller", "+48600100201", "--called", "+48221234567")
     with site.service() as service:
+        until(lambda: site.state() == "following")
+        ends = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=5)
+        added = site.run("add", "Default", "+48600100201", "--expires", ends.isoformat())
+        assert added.returncode == 0, added.stderr
+        assert service.probe(*leg)["action"] == "hangup"
+        fault(site)
+        until(lambda: service.probe(*leg)["action"] == "continue")
+        assert datetime.datetime.now().astimezone() >= ends
+        assert service.probe(*LEG)["action"] == "hangup"
+
+
+def test_a_redis_that_came_back_empty_empties_nothing_until_it_is_told_to(site: Site) -> None:
+    with site.service("--metrics", "127.0.0.1:0") as service:
+        until(lambda: figure(service, "callsieve_store_following") == 1)
         site.server.command("FLUSHALL")
         until(lambda: site.state() == "empty")
+        until(lambda: figure(service, "callsieve_store_following") == 0)
+        assert figure(service, "callsieve_store_heard_age_seconds") < 60
         for command in (
             ["add", "Default", "+48600100201"],
             ["reload"],
@@ -187,7 +213,7 @@ def test_a_full_copy_cut_in_the_middle_is_not_published(tmp_path: Path) -> None:
     numbers = {f"+48{600_000_000 + at}" for at in range(3000)}
     with one_server(tmp_path / "redis") as server, cutting_proxy(server.port) as proxy:
         store = open_store(server.url(), create=True)
-        store.add_many("Default", map(Entry, numbers), None)
+        add_many(store, "Default", map(Entry, numbers))
         node = NodeProcess(f"redis://127.0.0.1:{proxy.port}", tmp_path, "node")
         whole = 24_000
         for cut in (1, 100, 1000, 5000, 12_000, whole):
@@ -208,14 +234,15 @@ def test_a_change_cut_in_the_middle_is_made_or_not_and_can_be_repeated(tmp_path:
         straight = open_store(server.url())
         through.list_names()
         sizes = set()
-        for cut in range(0, 2000, 100):
+        for cut in range(0, 1000, 25):
             proxy.cut()
             proxy.mend()
             proxy.cut_after = cut
             try:
-                through.add_many("Default", many, None)
+                add_many(through, "Default", many)
             except StoreError as error:
                 assert "127.0.0.1" in str(error)  # noqa: PT017
+            server.command("DEL", "none", *server.command("KEYS", "*:lock:*"))  # as it does in 30 s
             entries = list(straight.entries("Default", None))
             sizes.add(len(entries))
             for entry in entries:
@@ -238,12 +265,12 @@ def test_what_a_dead_import_left_is_deleted_by_the_next(site: Site) -> None:
     site.server.command("CONFIG", "SET", "appendonly", "yes")
     until(lambda: site.server.command("INFO", "persistence")["aof_rewrite_in_progress"] == 0)
     with pytest.raises(StoreError):
-        store.add_many("Default", dying(), None)
+        add_many(store, "Default", dying())
     site.server.start("--appendonly", "yes")
     assert [e.number for e in store.entries("Default", None) if isinstance(e, Entry)] == [LISTED]
     assert len(site.server.command("KEYS", "*:b:2:*")) > len(before)
     site.server.command("DEL", *site.server.command("KEYS", "*:lock:*"))  # as it does by itself
-    store.add_many("Default", [Entry(f"+48{600_000_000 + at}") for at in range(6000)], None)
+    add_many(store, "Default", [Entry(f"+48{600_000_000 + at}") for at in range(6000)])
     assert site.server.command("KEYS", "*:b:2:*") == []
     assert site.server.command("HLEN", store.key("garbage")) == 0
     assert len(list(store.entries("Default", None))) == 6001

@@ -13,6 +13,7 @@ import pytest
 from loader.redis_store import RedisStore
 from loader.store import AddOutcome, Entry, StoreError, open_store
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.many_entries import add_many
 from tests.support.nodes import NodeProcess, three_nodes
 from tests.support.redis_servers import (
     cluster_of_three,
@@ -140,7 +141,7 @@ def test_nodes_converge_while_connections_break_in_the_middle(tmp_path: Path) ->
     rng = random.Random(20261124)
     with one_server(tmp_path / "redis") as server, cutting_proxy(server.port) as proxy:
         store = new_store(server.url())
-        store.add_many("Default", [Entry(f"+48{600_000_000 + at}") for at in range(3000)], None)
+        add_many(store, "Default", [Entry(f"+48{600_000_000 + at}") for at in range(3000)])
         url = f"redis://127.0.0.1:{proxy.port}"
         proxy.cut_after = 0
         with three_nodes([url] * 3, tmp_path) as nodes, writing(server.url()) as writers:

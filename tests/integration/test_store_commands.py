@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import subprocess
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from loader.change_log import BatchDetails
+from loader.redis_store import RedisStore
 from loader.store import Entry, open_store
 from tests.conftest import NewStore
 from tests.support.redis_servers import RedisServer, one_server, until
@@ -86,6 +89,68 @@ def test_an_import_larger_than_one_step(url: str, tmp_path: Path) -> None:
     entries = {e.number: e for e in open_store(url).entries("Default", None)}  # type: ignore[union-attr]
     assert set(entries) == {row.strip() for row in rows}
     assert entries["+48600000005"].description == "kept"  # type: ignore[union-attr]
+
+
+def test_every_change_is_in_the_log_and_can_be_taken_back(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_text("".join(f"+48{600_000_000 + at}\n" for at in range(6000)))
+    on(url, "add", "Default", "+48600000001", "--reason", "asked us")
+    on(url, "import", "Default", str(file))
+    records = json.loads(on(url, "log", "show", "--json").stdout)
+    assert [record["what"] for record in records] == ["add", "import"]
+    assert records[0]["reason"] == "asked us"
+    happened = json.loads(on(url, "evidence", "+48600000001", "--json").stdout)
+    assert [event["what"] for event in happened["events"]] == ["add"]
+    on(url, "undo", records[1]["batch"]["id"])
+    assert [row.number for row in open_store(url).entries("Default", None)] == ["+48600000001"]  # type: ignore[union-attr]
+    on(url, "list", "create", "Other")
+    on(url, "add", "Other", "+48600000002")
+    on(url, "list", "remove", "Other")
+    removed = json.loads(on(url, "log", "show", "--json").stdout)[-1]
+    on(url, "undo", removed["batch"]["id"])
+    assert [row.number for row in open_store(url).entries("Other", None)] == ["+48600000002"]  # type: ignore[union-attr]
+    on(url, "log", "verify")
+
+
+def altered_record(store: RedisStore) -> None:
+    line = store.client.call("LINDEX", store.key("log"), 0)
+    store.client.call("LSET", store.key("log"), 0, line.replace(b"+48600000000", b"+48600000009"))
+
+
+def altered_last_record(store: RedisStore) -> None:
+    line = store.client.call("LINDEX", store.key("log"), -1)
+    store.client.call("LSET", store.key("log"), -1, line.replace(b"import", b"undone"))
+
+
+def record_taken_out(store: RedisStore) -> None:
+    store.client.call("RPOP", store.key("log"))
+
+
+def altered_batch(store: RedisStore) -> None:
+    [key] = store.client.call("KEYS", store.key("batch", "*", "after"))
+    store.client.call("LSET", key, 0, zlib.compress(b"\0" * 8 + b"\0\3" + b"\0" * 3))
+
+
+def torn_batch(store: RedisStore) -> None:
+    [key] = store.client.call("KEYS", store.key("batch", "*", "after"))
+    store.client.call("LSET", key, 0, b"torn")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [altered_record, altered_last_record, record_taken_out, altered_batch, torn_batch],
+)
+def test_verify_finds_what_was_altered_in_redis(
+    new_redis_store: NewStore, tmp_path: Path, tamper: Callable[[RedisStore], None]
+) -> None:
+    store = RedisStore(new_redis_store(), create=True)
+    file = tmp_path / "numbers.csv"
+    file.write_text("+48600000000\n+48600000001\n")
+    store.add("Default", Entry("+48600000000"), None)
+    on(store.url, "import", "Default", str(file))
+    on(store.url, "log", "verify")
+    tamper(store)
+    assert "error: " in on(store.url, "log", "verify", code=1).stderr
 
 
 def status(url: str, code: int = 0) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from loader import redis_buckets, redis_edit
 from loader.change_log import BatchDetails
 from loader.redis_store import RedisStore
 from loader.store import (
@@ -32,6 +33,7 @@ from loader.store import (
 from loader.undo import undo
 from tests.conftest import NewStore
 from tests.support.logged_lists import by_the_log, in_the_lists
+from tests.support.many_entries import add_many
 
 REGION = "PL"
 NOW = datetime.datetime.now(datetime.UTC)
@@ -161,7 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
             counts[outcome] += 1
             given_entries.append(given)
             self.model[name][new.number] = new
-        assert self.store.add_many(name, given_entries, REGION, dry_run=dry_run) == counts
+        assert add_many(self.store, name, given_entries, dry_run=dry_run) == counts
         if dry_run:
             self.model[name] = before
 
@@ -272,6 +274,7 @@ class CsvMachine(StoreMachine):
 class RedisMachine(StoreMachine):
     """Others may write into Redis what is no entry. spoilt: they have, and no log tells of it."""
 
+    others_write = True
     spoilt = False
 
     @precondition(lambda self: not self.spoilt)
@@ -279,6 +282,7 @@ class RedisMachine(StoreMachine):
     def is_what_the_log_says(self) -> None:
         assert by_the_log(self.store) == in_the_lists(self.store)
 
+    @precondition(lambda self: self.others_write)
     @rule(data=st.data(), field=bad_fields)
     def leave_a_bad_field(self, data: st.DataObject, field: tuple[bytes, bytes]) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
@@ -289,15 +293,33 @@ class RedisMachine(StoreMachine):
         self.spoilt = True
 
 
+class SplittingMachine(RedisMachine):
+    others_write = False  # into the first bucket of several, where nobody looks for it
+
+
 def _place(found: tuple[str, Entry]) -> tuple[str, str]:
     return found[0], found[1].number
 
 
 MACHINES = {"csv": CsvMachine, "redis": RedisMachine}
-SETTINGS = settings(max_examples=60, stateful_step_count=25, deadline=None)
 
 
 def test_a_store_is_a_dictionary_of_dictionaries(new_store: NewStore) -> None:
     machine = MACHINES["csv" if new_store().startswith("csv") else "redis"]
+    run(machine, new_store)
+
+
+def test_so_is_redis_when_every_edit_is_a_large_one(
+    new_redis_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Larger than one step: made in a copy of the list. And buckets split from the start."""
+    monkeypatch.setattr(redis_edit, "STEP", 2)
+    monkeypatch.setattr(redis_buckets, "LOAD", 2)
+    run(SplittingMachine, new_redis_store, 20)
+
+
+def run(machine: type[StoreMachine], new_store: NewStore, examples: int = 60) -> None:
     make = cast("type[StoreMachine]", lambda: machine(new_store()))
-    run_state_machine_as_test(make, settings=SETTINGS)
+    run_state_machine_as_test(
+        make, settings=settings(max_examples=examples, stateful_step_count=25, deadline=None)
+    )

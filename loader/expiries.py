@@ -1,7 +1,7 @@
-"""When the entries of a node's lists end: kept on the node, so that they end in time without Redis.
+"""When the entries of published lists end: so that they do in time, and no list is read for it.
 
-An SQLite file beside the snapshots, which have numbers only. It is written before the node's
-position: a node that dies in between gets the same changes again.
+An SQLite file beside the snapshots, which have numbers only. It is written before a generation is
+published: what is published is known to end.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from loader.redis_records import NO_EXPIRY, expiry_bytes, expiry_from
+from loader.entry_fields import NO_EXPIRY, expiry_bytes, expiry_from
 from loader.store import StoreError
 
 _SCHEMA = """
@@ -21,7 +21,7 @@ create index if not exists by_time on expiring (list, expires);
 """
 
 
-class NodeExpiries:
+class Expiries:
     """Fields and their expiries, by list. Raises StoreError when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
@@ -54,11 +54,12 @@ class NodeExpiries:
             )
             return [field for (field,) in found]
 
-    def next(self, name: str, now: datetime.datetime) -> datetime.datetime | None:
-        """When the first of a list's fields ends whose time is not over at `now`."""
+    def next(self, name: str, since: datetime.datetime | None = None) -> datetime.datetime | None:
+        """When the first of a list's fields ends, of those that end at `since` (aware) or later."""
+        least = int.from_bytes(NO_EXPIRY, "big", signed=True) if since is None else _order(since)
         with self._opened() as database:
             query = "select min(expires) from expiring where list = ? and expires >= ?"
-            (first,) = database.execute(query, [name, _order(now)]).fetchone()
+            (first,) = database.execute(query, [name, least]).fetchone()
         return None if first is None else expiry_from(first.to_bytes(8, "big", signed=True))
 
     @contextlib.contextmanager
