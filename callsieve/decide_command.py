@@ -17,7 +17,7 @@ from esl_service.errors import UnanswerableLegError
 
 
 @click.command()
-@leg_options
+@leg_options()
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the decision's keys.")
 @click.option("--explain", is_flag=True, help='With --json: add the key "explanation".')

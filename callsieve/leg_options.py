@@ -13,11 +13,6 @@ from screening import FLOWS
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option(
-        "--flow",
-        type=click.Choice(FLOWS),
-        help="What kind of leg it is; told from --campaign, --queue and so on if left out.",
-    ),
     click.option("--caller", default="", metavar="NUMBER", help="The caller's number."),
     click.option("--called", default="", metavar="NUMBER", help="The number that is called."),
     click.option("--campaign", default="", metavar="NAME", help="An outbound leg of a campaign."),
@@ -38,11 +33,23 @@ _OPTIONS = (
 )
 
 
-def leg_options(command: Command) -> Command:
-    """Adds the options; the command gets them as one `channel` argument through `read_leg`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def leg_options(*more_flows: str) -> Callable[[Command], Command]:
+    """Adds the options; the command makes its leg of them with `read_leg`.
+
+    more_flows: that the command knows beside those that are decided.
+    """
+    flow = click.option(
+        "--flow",
+        type=click.Choice([*FLOWS, *more_flows]),
+        help="What kind of leg it is; told from --campaign, --queue and so on if left out.",
+    )
+
+    def add_options(command: Command) -> Command:
+        for option in reversed((flow, *_OPTIONS)):
+            command = option(command)
+        return command
+
+    return add_options
 
 
 def read_leg(
@@ -58,6 +65,8 @@ def read_leg(
     privacy: bool,
     address: str,
     gateway: str,
+    number: str = "",
+    number_list: str = "",
 ) -> ChannelData:
     """The leg that the options describe."""
     return ChannelData(
@@ -74,6 +83,8 @@ def read_leg(
         widget=widget,
         route=route,
         region=region,
+        number=number,
+        list=number_list,
         privacy=privacy,
     )
 

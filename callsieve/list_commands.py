@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from callsieve import list_output as output
+from callsieve.adding import add_entry
 from callsieve.command_help import epilog
 from callsieve.stores import (
     BAD_VALUE,
@@ -32,7 +33,6 @@ from loader.publishing import (
 )
 from loader.store import (
     DEFAULT_LIST,
-    AddOutcome,
     BadValueError,
     Entry,
     Reject,
@@ -45,6 +45,12 @@ from loader.store import (
 from lookup_core import PublishedList, UnavailableList
 
 NOTHING_TO_DO = 1
+
+campaign_option = click.option(
+    "--campaign",
+    metavar="NAME",
+    help="In place of LIST: the first list of this campaign in the rules.",
+)
 
 
 @click.group(
@@ -156,12 +162,13 @@ def list_remove(name: str, reason: str, url: str) -> None:
     "add",
     epilog=epilog(
         "callsieve add Default +48600100200 --description 'asked us to stop'\n"
-        "callsieve add Default '+48700*' --expires 2026-12-31",
+        "callsieve add Default '+48700*' --expires 2026-12-31\n"
+        "callsieve add --campaign 'Spring sale' 600100200",
         exit1="the list has this very entry",
     ),
 )
-@click.argument("name", metavar="LIST")
-@click.argument("number")
+@click.argument("words", metavar="[LIST] NUMBER", nargs=-1, required=True)
+@campaign_option
 @click.option("--description", default="", metavar="TEXT", help="A note, up to 500 characters.")
 @click.option("--date", metavar="YYYY-MM-DD", help="Day of addition.  [default: today]")
 @click.option(
@@ -177,8 +184,8 @@ def list_remove(name: str, reason: str, url: str) -> None:
 @store_option
 @json_option
 def add(
-    name: str,
-    number: str,
+    words: tuple[str, ...],
+    campaign: str | None,
     description: str,
     date: str | None,
     expires: str | None,
@@ -187,8 +194,8 @@ def add(
     url: str,
     as_json: bool,
 ) -> None:
-    """Add NUMBER to LIST: a number in any spelling, an extension, a prefix such as '+48700*',
-    or the word anonymous for withheld callers.
+    """Add NUMBER to LIST, or to the list of a campaign: a number in any spelling, an extension, a
+    prefix such as '+48700*', or the word anonymous for withheld callers.
 
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever.
@@ -198,6 +205,7 @@ def add(
     forwardings).
     """
     with opened(url, create=True) as place:
+        name, number = _list_and_number(place, words, campaign)
         region = place.region
         entry = Entry(
             read_entry(number, region),
@@ -205,28 +213,27 @@ def add(
             description,
             _future(expires) if expires is not None else None,
         )
-        if not yes_really:
-            place.guard(name).check(entry.number)
         origin = this_process("callsieve add", reason)
-        outcome = place.store.add(name, entry, region, origin)
-        nothing = outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number)
-        report = None if nothing else place.publish_changes(name, region, {entry.number: entry})
+        outcome, report = add_entry(place, name, region, entry, origin, insist=yes_really)
         _tell(place, name, outcome.value, entry, report, as_json)
-        sys.exit(NOTHING_TO_DO if nothing else 0)
+        sys.exit(0 if report else NOTHING_TO_DO)
 
 
 @click.command(
     "remove",
     epilog=epilog("callsieve remove Default +48600100200", exit1="the number is not in the list"),
 )
-@click.argument("name", metavar="LIST")
-@click.argument("number")
+@click.argument("words", metavar="[LIST] NUMBER", nargs=-1, required=True)
+@campaign_option
 @reason_option
 @store_option
 @json_option
-def remove(name: str, number: str, reason: str, url: str, as_json: bool) -> None:
+def remove(
+    words: tuple[str, ...], campaign: str | None, reason: str, url: str, as_json: bool
+) -> None:
     """Remove NUMBER (or a prefix, or anonymous) from LIST."""
     with opened(url) as place:
+        name, number = _list_and_number(place, words, campaign)
         region = place.region
         canonical = read_entry(number, region)
         origin = this_process("callsieve remove", reason)
@@ -299,6 +306,23 @@ def reload(names: tuple[str, ...], accept_loss: bool, url: str, as_json: bool) -
             output.print_reload(report)
         if report.problems:
             fail("\n".join(report.problems), BAD_VALUE)
+
+
+def _list_and_number(place: Place, words: tuple[str, ...], campaign: str | None) -> tuple[str, str]:
+    """What the arguments of `add` and `remove` name. Raises click.UsageError, ValueError."""
+    if campaign is None:
+        if len(words) != 2:
+            raise click.UsageError(f"expected LIST NUMBER, found {_shown(words)}")
+        return words[0], words[1]
+    if len(words) != 1:
+        raise click.UsageError(
+            f"expected NUMBER alone beside --campaign, whose list it is, found {_shown(words)}"
+        )
+    return place.campaign_list(campaign), words[0]
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    return " ".join(map(quoted, words))
 
 
 def _check_unused(name: str, what: str, rules: str, store: Store) -> None:

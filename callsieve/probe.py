@@ -15,6 +15,7 @@ from callsieve.addresses import ADDRESS, Address
 from callsieve.leg_options import leg_options, read_leg
 from callsieve.receipt import Value, receipt_lines
 from esl_service.answer import BRIDGE
+from esl_service.blocking import BLOCK
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.errors import RemoteProtocolError
 from esl_service.switch_side import DISCONNECT, Answer, SwitchSide
@@ -45,7 +46,9 @@ class ProbeResult:
 
 
 @click.command()
-@leg_options
+@leg_options(BLOCK)
+@click.option("--number", default="", metavar="NUMBER", help="Flow block: what to put on a list.")
+@click.option("--list", "number_list", default="", metavar="LIST", help="Flow block: which list.")
 @click.option(
     "--connect",
     "address_of_service",
@@ -59,12 +62,13 @@ class ProbeResult:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def probe(address_of_service: Address, timeout: float, as_json: bool, **leg: Any) -> None:
-    """Ask a running service about one leg, as FreeSWITCH would.
+    """Ask a running service about one leg, as FreeSWITCH would. Flow block changes the list.
 
     \b
     Example:
       callsieve probe --flow inbound --caller +48600100200 --called +48221234567
       callsieve probe --campaign "Spring sale" --called 604555666 --json
+      callsieve probe --flow block --number 604555666 --list Default --timeout 5
 
     Exit code: 0 a decision came; 3 the service is down; 4 it is too slow; 5 it talks nonsense.
     """

@@ -29,6 +29,7 @@ def verdict(decision: Mapping[str, Value]) -> str:
         "hangup": decision["cause"] or decision["response"],
         "redirect": decision["redirect"],
         "skip": decision["status"],
+        "continue": decision["status"],
         "present": decision["presentation_number"],
     }.get(str(decision["action"]))
     return f"{decision['action']} {detail}" if detail else str(decision["action"])
@@ -37,4 +38,6 @@ def verdict(decision: Mapping[str, Value]) -> str:
 def _place(decision: Mapping[str, Value]) -> str | None:
     if decision["list"] is None:
         return None
+    if decision["entry"] is None:
+        return str(decision["list"])
     return f"{decision['list']}, entry {decision['entry']}, generation {decision['generation']}"

@@ -103,7 +103,8 @@ class Screener:
 
     @property
     def rules(self) -> Rules:
-        """The rules in force; nobody's until the first leg was screened."""
+        """The rules in force."""
+        self._follow()
         return self._rules
 
     def trusts(self, address: str) -> bool:
@@ -161,7 +162,7 @@ def _stale_at(found: PublishedList | UnavailableList) -> float:
 
 def read_facts(channel: Leg, rules: Rules) -> CallFacts:
     """What the leg's channel data comes to under these rules. Raises UnanswerableLegError."""
-    region = _region(channel, rules)
+    region = leg_region(channel, rules)
     return CallFacts(
         flow=_flow(channel),
         callers=_callers(channel, rules, region),
@@ -183,7 +184,8 @@ def _flow(channel: Leg) -> Flow:
     )
 
 
-def _region(channel: Leg, rules: Rules) -> str | None:
+def leg_region(channel: Leg, rules: Rules) -> str | None:
+    """The region that the leg's numbers are read in. Raises UnanswerableLegError."""
     if channel.region:
         try:
             return check_region(channel.region)

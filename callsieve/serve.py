@@ -88,6 +88,14 @@ QUEUED_CONNECTIONS = 4096
     help="A leg that was not decided for so long gets its flow's fail policy.",
 )
 @click.option(
+    "--block-time",
+    type=click.FloatRange(0.1, 60.0),
+    default=8.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A number from a phone (flow block) that is not on its list in so long is given up.",
+)
+@click.option(
     "--metrics",
     type=ADDRESS,
     help="Serve /metrics for Prometheus, /health and /ready over HTTP there.",
@@ -114,6 +122,7 @@ def serve(
     max_connections: int,
     max_legs: int,
     decision_time: float,
+    block_time: float,
     metrics: Address | None,
     figures: Path | None,
     control: Address | None,
@@ -140,7 +149,9 @@ def serve(
             raise click.UsageError(f"--allow: {error}") from None
     if control is not None and not os.environ.get("CALLSIEVE_CONTROL_PASSWORD"):
         raise click.UsageError("--control: expected the password in CALLSIEVE_CONTROL_PASSWORD")
-    settings = WorkerSettings(url, control, max_connections, max_legs, decision_time, allow)
+    settings = WorkerSettings(
+        url, control, max_connections, max_legs, decision_time, block_time, allow
+    )
     sys.exit(_serve(settings, listen, metrics, figures, workers, grace, stall))
 
 

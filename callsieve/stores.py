@@ -102,6 +102,10 @@ class Place:
     def region(self) -> str | None:
         return self._read_rules(warn).default_region
 
+    def campaign_list(self, campaign: str) -> str:
+        """The list that the campaign's numbers are added to. Raises ValueError, StoreError."""
+        return self._read_rules(lambda _: None).campaign_list(campaign)
+
     def guard(self, name: str) -> Guard:
         """Knows which entries would be dangerous in this list. Raises BadValueError, StoreError."""
         rules = self._read_rules(lambda _: None)

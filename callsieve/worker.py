@@ -21,6 +21,7 @@ from gevent.event import Event
 from prometheus_client import REGISTRY
 
 from callsieve.addresses import Address
+from callsieve.blocking import NumberBlocker
 from callsieve.checksums import watch_checksums
 from callsieve.log_output import LogOutput, log_to
 from callsieve.screener import Screener
@@ -68,7 +69,8 @@ def _work(
         decision_seconds=settings.decision_seconds,
         allowed=tuple(map(ip_network, settings.allowed)),
     )
-    server = Server(listening, screener, limits, metrics, told)
+    blocker = NumberBlocker(settings.url, screener, settings.block_seconds)
+    server = Server(listening, screener, blocker, limits, metrics, told)
 
     stop, at_once = Event(), Event()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
+from esl_service.blocking import Blocked
 from esl_service.codec import encode_message, execute, plain_text
 from screening import Decision
 
@@ -44,10 +46,23 @@ def answer(decision: Decision, parks: bool) -> bytes:
             commands.append(_execute("transfer", target))
             if parks:
                 return b"".join(commands)  # the transfer itself ends the park
-    if parks:
-        commands.append(_RESUME)
-    commands.append(_EXIT)
-    return b"".join(commands)
+    return _let_go(commands, parks)
+
+
+def acknowledgement(blocked: Blocked, parks: bool) -> bytes:
+    """The commands for a leg of the flow `block`: what became of the number, as variables."""
+    variables = {
+        "callsieve_action": "continue",
+        "callsieve_status": blocked.status,
+        "callsieve_number": blocked.number,
+        "callsieve_list": blocked.list,
+        "callsieve_reason": blocked.reason,
+    }
+    return _let_go(_set(variables), parks)
+
+
+def _let_go(commands: list[bytes], parks: bool) -> bytes:
+    return b"".join([*commands, _RESUME, _EXIT] if parks else [*commands, _EXIT])
 
 
 def _hangup(decision: Decision) -> list[bytes]:
@@ -81,7 +96,7 @@ def _variables(decision: Decision) -> dict[str, str | int | None]:
     }
 
 
-def _set(variables: dict[str, str | int | None]) -> list[bytes]:
+def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
     together = []
     alone = []
     for name, value in variables.items():

@@ -23,6 +23,8 @@ _FIELDS = {
     "widget": b"variable_callsieve_widget",
     "route": b"variable_callsieve_route",
     "region": b"variable_callsieve_region",
+    "number": b"variable_callsieve_number",
+    "list": b"variable_callsieve_list",
 }
 
 NEEDED = (
@@ -41,6 +43,7 @@ class ChannelData:
     caller_number: what Remote-Party-ID, P-Asserted-Identity or P-Preferred-Identity claims, else
     From's user. from_user: From's user, always. Both are the caller's to choose.
     application: what the dialplan runs now; `socket` while the leg waits for us.
+    number, list: what the flow `block` is to put where.
     privacy: the caller asked to withhold its number.
     parks: the dialplan called `socket` with `async`; the leg is parked until it is resumed.
     """
@@ -59,6 +62,8 @@ class ChannelData:
     widget: str = ""
     route: str = ""
     region: str = ""
+    number: str = ""
+    list: str = ""
     privacy: bool = False
     parks: bool = False
 

@@ -8,8 +8,8 @@ FreeSWITCH connects and says nothing until it is asked.
 | asking   | (start)                     | asking   | `connect`                |
 | asking   | channel data                | deciding | LegArrived               |
 | asking   | channel data, too late      | over     | LegLate                  |
-| deciding | `answer(decision)`          | leaving  | the answer, in one write |
-| deciding | `answer(decision)`, too late| over     | nothing                  |
+| deciding | `answer(outcome)`           | leaving  | the answer, in one write |
+| deciding | `answer(outcome)`, too late | over     | nothing                  |
 | leaving  | a reply -ERR                | leaving  | CommandRefused           |
 | any      | disconnect notice           | over     | LegGone unless answered  |
 | any      | end of stream               | over     | LegGone unless answered  |
@@ -24,7 +24,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from esl_service.answer import answer
+from esl_service.answer import acknowledgement, answer
+from esl_service.blocking import Blocked
 from esl_service.channel_data import NEEDED, ChannelData, read_channel_data
 from esl_service.codec import Decoder, Message, encode_message
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
@@ -123,8 +124,8 @@ class Conversation:
                 return event
         return None
 
-    def answer(self, decision: Decision, now: float) -> bytes:
-        """The bytes to send for `decision`; none when it has become too late for it.
+    def answer(self, outcome: Decision | Blocked, now: float) -> bytes:
+        """The bytes to send for `outcome`; none when it has become too late for it.
 
         Raises LocalProtocolError unless an answer is awaited.
         """
@@ -135,7 +136,9 @@ class Conversation:
             return b""
         self._state = "leaving"
         self.deadline = now + LEAVE_SECONDS
-        return answer(decision, self._parks)
+        if isinstance(outcome, Blocked):
+            return acknowledgement(outcome, self._parks)
+        return answer(outcome, self._parks)
 
     def _message(self, message: Message, now: float) -> Event | None:
         kind = message.get(b"Content-Type")

@@ -43,6 +43,13 @@ class LegMetrics:
             ("outcome",),
             registry=registry,
         )
+        blocks = Counter(
+            "callsieve_blocks",
+            "Numbers that agents asked to be put on a list, by what became of them.",
+            ("status",),
+            registry=registry,
+        )
+        self._blocks = _Children(blocks)
         self._events = _Children(events)
         self._legs = _Children(legs)
         self._errors = _Children(errors)
@@ -52,6 +59,9 @@ class LegMetrics:
         self._legs[flow, action].inc()
         self._seconds.observe(seconds)
         self.legs[action] += 1
+
+    def blocked(self, status: str) -> None:
+        self._blocks[(status,)].inc()
 
     def failed(self, kind: str) -> None:
         self._errors[(kind,)].inc()

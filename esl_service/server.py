@@ -1,7 +1,8 @@
 """Runs conversations over TCP. The only module of the legs' path that knows gevent.
 
 A leg is a socket and two callbacks of gevent's event loop, not a greenlet: its answer never waits
-for anything, so there is nothing to switch to, and nothing but the socket to leak. Every wait has
+for anything (but in the flow `block`), so there is nothing to switch to, and nothing but the socket
+to leak. Every wait has
 an end, the conversation's deadline. A leg that cannot be answered is closed without an answer, and
 the dialplan's own fail policy takes over: to it that is the same as a service that is not there.
 """
@@ -12,7 +13,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ import gevent
 import structlog
 from gevent.event import Event as Signal
 
+from esl_service.blocking import BLOCK, Blocking
 from esl_service.channel_data import ChannelData
 from esl_service.conversation import (
     CommandRefused,
@@ -59,6 +62,8 @@ class Measures(Protocol):
 
     def decided(self, flow: str, action: str, seconds: float) -> None: ...
 
+    def blocked(self, status: str) -> None: ...
+
     def failed(self, kind: str) -> None: ...
 
 
@@ -89,6 +94,7 @@ def _seconds_since(connection: socket.socket, what: slice) -> float:
 class Server:
     """The outbound event-socket service on a listening socket.
 
+    blocking: for the flow `block`.
     told(channel, decision): called after every decision that was sent; must not wait.
     """
 
@@ -96,11 +102,13 @@ class Server:
         self,
         listening: socket.socket,
         screening: Screening,
+        blocking: Blocking,
         limits: Limits,
         measures: Measures,
         told: Callable[[ChannelData, Decision], None] | None = None,
     ) -> None:
         self.screening = screening
+        self.blocking = blocking
         self.limits = limits
         self.measures = measures
         self.told = told
@@ -243,10 +251,12 @@ class _Leg:
 
     def advance(self) -> None:
         """Act on what has come, and on a deadline that has passed."""
-        conversation = self.conversation
+        self._run(self._act_on_events)
+
+    def _run(self, step: Callable[[], None]) -> None:
+        """Do it, and close the connection when it is over or something went wrong."""
         try:
-            while (event := conversation.next_event(time.monotonic())) is not None:
-                self._act(event)
+            step()
         except RemoteProtocolError as error:
             self._server.failed("protocol_error", self._peer, error=str(error))
         except OSError as error:
@@ -258,12 +268,20 @@ class _Leg:
             self._server.measures.failed("defect")
             self._server.log.exception("defect", peer=self._peer)
         else:
-            if not conversation.over:
+            if not self.conversation.over:
                 return
         self._close()
 
+    def _act_on_events(self) -> None:
+        while (event := self.conversation.next_event(time.monotonic())) is not None:
+            self._act(event)
+
     def _act(self, event: Event) -> None:
-        if isinstance(event, LegArrived):
+        if isinstance(event, LegArrived) and event.channel.flow == BLOCK:
+            self._settle()
+            self._watcher.stop()  # who hangs up meanwhile is heard when the number is dealt with
+            gevent.spawn(self._run, partial(self._block, event.channel))
+        elif isinstance(event, LegArrived):
             self._answer(event.channel)
         elif isinstance(event, CommandRefused):
             self._server.failed("command_refused", self._peer, reply=event.reply)
@@ -295,6 +313,19 @@ class _Leg:
         )
         if server.told is not None:
             server.told(channel, decision)
+
+    def _block(self, channel: ChannelData) -> None:
+        """In a greenlet of its own: this waits."""
+        server = self._server
+        blocked = server.blocking.block(channel)
+        server.measures.blocked(blocked.status)
+        server.log.info("blocked", uuid=channel.uuid, **asdict(blocked))
+        answer = self.conversation.answer(blocked, time.monotonic())
+        if not answer:
+            server.failed("leg_late", self._peer)
+            return
+        self._send(answer)
+        self._watcher.start(self._readable)
 
     def _overload(self) -> str | None:
         limits = self._server.limits

@@ -93,3 +93,16 @@ class Rules:
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     trusted_addresses: tuple[Network, ...] = ()
     fail: Mapping[Flow, FailPolicy] = field(default_factory=lambda: DEFAULT_FAIL_POLICY)
+
+    def campaign_list(self, name: str) -> str:
+        """The list that numbers are added to for a campaign: the first of its lists.
+
+        Raises ValueError for a campaign that the rules do not have, or that has no list.
+        """
+        campaign = self.campaigns.get(name)
+        if campaign is None:
+            known = ", ".join(map(repr, self.campaigns)) or "none, for the rules have none"
+            raise ValueError(f"campaign: expected {known}, found {name[:100]!r}")
+        if not campaign.lists:
+            raise ValueError(f"{campaign.name}.lists: expected a list to add to, found none")
+        return campaign.lists[0]

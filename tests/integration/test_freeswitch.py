@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -364,31 +363,59 @@ def test_who_hangs_up_in_a_queue_is_called_back(
         assert trunk.invite(caller)
 
 
-def test_the_feature_code_puts_the_last_caller_on_the_list(
-    screened: FreeSwitch, service: Service, control: Control
-) -> None:
-    add = f"{sys.executable} -m callsieve add --store csv:{service.store} Default"
-    screened.use_service(service.place, callsieve_add=add)
+def press(control: Control, extension: str, code: str) -> Mapping[str, str]:
+    """What FreeSWITCH knew of the leg of an agent who dialled a feature code, when it ended."""
+    variables = f"origination_caller_id_number={extension}"
+    leg = control.api(f"originate {{{variables}}}loopback/{code}/default/XML &park()")
+    ended = {"Event-Name": "CHANNEL_HANGUP_COMPLETE"}
+    return control.wait_for_event(
+        {**ended, "variable_other_loopback_leg_uuid": leg.split()[1]}, timeout=20
+    )
+
+
+def test_the_feature_code_blocks_the_last_caller(screened: FreeSwitch, control: Control) -> None:
     caller = "+48600900222"
-
-    def press(extension: str) -> str:
-        variables = f"origination_caller_id_number={extension}"
-        leg = control.api(f"originate {{{variables}}}loopback/*30/default/XML &park()")
-        uuid = leg.split()[1]
-        record = control.wait_for_event(
-            {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": uuid}
-        )
-        return record["Hangup-Cause"]
-
     control.api(f"hash insert/-call_return/1000/{caller}")
     control.api("hash insert/-call_return/1001/$(touch /tmp/x)")
     assert call(screened, HOTLINE, caller).status == 480
-    assert press("1000") == "NORMAL_CLEARING"
+    leg = press(control, "1000", "*30")
+    assert leg["Hangup-Cause"] == "NORMAL_CLEARING"
+    assert leg["variable_callsieve_status"] == "added"
     assert call(screened, HOTLINE, caller).status == 603
-    assert press("1001") == "NORMAL_UNSPECIFIED"
-    assert press("1002") == "NORMAL_UNSPECIFIED"
-    screened.use_service(service.place, callsieve_add="false")
-    assert press("1000") == "NORMAL_UNSPECIFIED"
+    for nobody in ("1001", "1002"):
+        leg = press(control, nobody, "*30")
+        assert leg["Hangup-Cause"] == "NORMAL_UNSPECIFIED"
+        assert "variable_callsieve_number" not in leg
+
+
+def test_the_feature_code_blocks_the_number_that_is_dialled(
+    screened: FreeSwitch, service: Service, control: Control
+) -> None:
+    caller = "+48600900223"
+    assert call(screened, HOTLINE, caller).status == 480
+    leg = press(control, "1000", "*30600900223")
+    assert leg["Hangup-Cause"] == "NORMAL_CLEARING"
+    assert leg["variable_callsieve_number"] == caller
+    assert leg["variable_callsieve_list"] == "Default"
+    assert call(screened, HOTLINE, caller).status == 603
+    logged = service.command("evidence", caller).stdout
+    assert "flow block" in logged
+    assert " 1000@" in logged
+    assert press(control, "1000", f"*30{caller}")["variable_callsieve_status"] == "already there"
+    leg = press(control, "1000", f"*30{HOTLINE}")
+    assert leg["Hangup-Cause"] == "NORMAL_UNSPECIFIED"
+    assert leg["variable_callsieve_status"] == "refused: held back"
+
+
+def test_an_agent_hears_that_nothing_was_blocked_while_the_service_is_down(
+    freeswitch: FreeSwitch,
+) -> None:
+    freeswitch.use_service(f"127.0.0.1:{free_port()}")
+    with freeswitch.control() as control:
+        control.subscribe("CHANNEL_HANGUP_COMPLETE")
+        leg = press(control, "1000", "*30600900224")
+    assert leg["Hangup-Cause"] == "NORMAL_UNSPECIFIED"
+    assert "variable_callsieve_status" not in leg
 
 
 @pytest.mark.parametrize("flow", ["inbound", "outbound"])

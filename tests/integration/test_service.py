@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from callsieve.demo import LEGS
 from callsieve.probe import ask
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.switch_side import DISCONNECT, SwitchSide
+from loader.csv_store import CsvStore
 from lookup_core import Catalog
 from tests.support.service import Service, run, running
 
@@ -34,7 +36,7 @@ OPEN_LEG = ChannelData(
 def sample_service(directory: Path) -> AbstractContextManager[Service]:
     store = directory / "store"
     shutil.copytree(SAMPLE, store)
-    return running(store)
+    return running(store, "--block-time", "30")
 
 
 @pytest.fixture
@@ -343,3 +345,109 @@ def test_an_entry_ends_at_its_time_without_anybody(service: Service) -> None:
     assert datetime.now(UTC) > moment
     assert service.probe(*leg)["action"] == "continue"
     assert service.command("find", "+48600999888").returncode == 1
+
+
+# The flow block
+
+
+def block(service: Service, number: str, name: str = "Default", *more: str) -> dict[str, Any]:
+    options = ("--flow", "block", "--caller", "1000", "--number", number, "--list", name)
+    return service.probe(*options, "--timeout", "30", *more)
+
+
+def test_a_number_blocked_from_a_phone_is_refused_from_the_next_leg_on(service: Service) -> None:
+    answer = block(service, "600 999 888")
+    assert (answer["action"], answer["status"]) == ("continue", "added")
+    assert (answer["number"], answer["list"]) == ("+48600999888", "Default")
+    leg = ("--flow", "inbound", "--caller", "+48600999888", "--called", HOTLINE)
+    assert service.probe(*leg)["action"] == "hangup"
+    assert block(service, "0048600999888")["status"] == "already there"
+    (record,) = json_of(service.command("evidence", "+48600999888", "--json"))["events"]
+    assert record["command"] == "flow block"
+    assert record["who"].startswith("1000@")
+    (first, second) = service.wait_logged("blocked", 2)
+    assert (first["status"], second["status"]) == ("added", "already there")
+
+
+def test_a_campaigns_number_goes_to_the_campaigns_list(service: Service) -> None:
+    answer = block(service, "600999888", "", "--campaign", "Spring sale")
+    rules = (service.store / "callsieve.toml").read_text("utf-8")
+    assert f'[campaign."Spring sale"]\nlists = ["{answer["list"]}"' in rules
+    assert answer["status"] == "added"
+    found = json_of(service.command("find", "600999888", "--json"))
+    assert [entry["list"] for entry in found["entries"]] == [answer["list"]]
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "more", "status"),
+    [
+        ("pizza", "Default", (), "refused: number"),
+        ("", "Default", (), "refused: number"),
+        ("anonymous", "Default", (), "refused: number"),
+        ("+48700*", "Default", (), "refused: number"),
+        ("${system touch x}", "Default", (), "refused: number"),
+        ("600999888\n\nexit", "Default", (), "refused: number"),
+        ("600999888", "Nobody", (), "refused: list"),
+        ("600999888", "../callsieve", (), "refused: list"),
+        ("600999888", "--help", (), "refused: list"),
+        ("600999888", "", (), "refused: list"),
+        ("600999888", "", ("--campaign", "Autumn"), "refused: list"),
+        ("600999888", "Default", ("--region", "XX"), "refused: region"),
+        ("112", "Default", (), "refused: held back"),
+        (HOTLINE, "Default", (), "refused: held back"),
+    ],
+)
+def test_what_cannot_be_blocked_is_answered_and_changes_nothing(
+    shared: Service, number: str, name: str, more: tuple[str, ...], status: str
+) -> None:
+    before = sorted((file, file.read_bytes()) for file in (shared.store / "lists").iterdir())
+    answer = block(shared, number, name, *more)
+    assert (answer["action"], answer["status"]) == ("continue", status)
+    assert answer["reason"]
+    assert not set("${}\n") & set("".join(map(str, answer.values())))
+    assert (
+        sorted((file, file.read_bytes()) for file in (shared.store / "lists").iterdir()) == before
+    )
+
+
+def test_a_store_that_is_gone_is_an_answer(service: Service) -> None:
+    service.store.rename(service.store.with_name("gone"))
+    answer = block(service, "600999888")
+    assert answer["status"] == "failed: store"
+    assert str(service.store) in answer["reason"]
+
+
+def test_a_list_name_that_no_process_can_be_given_is_an_answer(shared: Service) -> None:
+    channel = ChannelData(flow="block", number="600999888", list="x" * 300_000)
+    answer = ask(shared.address, channel, 30.0).decision
+    assert answer["status"] == "failed: service"
+    assert "Argument list too long" in str(answer["reason"])
+
+
+def test_other_legs_do_not_wait_for_a_number_that_waits_for_the_store(tmp_path: Path) -> None:
+    """Somebody holds the list's lock, so nothing can be added in time."""
+    shutil.copytree(SAMPLE, tmp_path / "store")
+    with (
+        running(tmp_path / "store", "--block-time", "2") as service,
+        CsvStore(service.store).locked("Default"),
+        ThreadPoolExecutor() as pool,
+    ):
+        waiting = [pool.submit(block, service, f"60099988{n}") for n in range(4)]
+        while not all(number.done() for number in waiting):
+            assert ask(service.address, OPEN_LEG, 5.0).decision["action"] == "continue"
+        statuses = {number.result()["status"] for number in waiting}
+        assert "failed: late" in statuses
+        assert statuses <= {"failed: late", "refused: busy"}
+        found = service.command("find", "600999888")
+    assert found.returncode == 1
+
+
+def test_an_agent_who_hangs_up_first_has_the_number_blocked_all_the_same(service: Service) -> None:
+    channel = ChannelData(flow="block", caller_number="1000", number="600999888", list="Default")
+    switch = SwitchSide(write_channel_data(channel), parks=False)
+    with connect(service) as connection:
+        connection.sendall(switch.receive(b"connect\n\n") + DISCONNECT)
+    (entry,) = service.wait_logged("blocked")
+    assert entry["status"] == "added"
+    assert block(service, "600999888")["status"] == "already there"
+    assert service.stop() == 0

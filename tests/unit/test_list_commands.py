@@ -342,3 +342,50 @@ def test_many_columns_stay_aligned_with_wide_and_unprintable_text(shell: Shell) 
     lines = shell.run("list", "show").output.splitlines()
     assert lines[1].index("2099-01-01") + 2 == lines[2].index("2099-01-01")
     assert "a\\u202eb" in lines[2]
+
+
+CAMPAIGNS = """\
+default_region = "PL"
+
+[campaign."Spring sale"]
+lists = ["Opt-outs", "Default"]
+"""
+
+
+def test_a_campaigns_numbers_go_to_the_first_of_its_lists(shell: Shell) -> None:
+    shell.run("list", "create", "Opt-outs")
+    shell.write("callsieve.toml", CAMPAIGNS)
+    output = shell.run("add", "--campaign", "Spring sale", "600100200").output
+    assert output == "Opt-outs: added +48600100200 (generation 2, 1 entry)\n"
+    assert shell.published("Opt-outs").match("+48600100200") == "+48600100200"
+    output = shell.run("add", "--campaign", "Spring sale", "600100200", code=1).output
+    assert output == "Opt-outs: +48600100200 is already there\n"
+    output = shell.run("remove", "--campaign", "Spring sale", "600100200").output
+    assert output == "Opt-outs: removed +48600100200 (generation 3, 0 entries)\n"
+
+
+@pytest.mark.parametrize("command", ["add", "remove"])
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("600100200",), "expected LIST NUMBER, found '600100200'"),
+        (("Default", "600", "100"), "expected LIST NUMBER, found 'Default' '600' '100'"),
+        (
+            ("--campaign", "Spring sale", "Default", "600100200"),
+            "expected NUMBER alone beside --campaign, whose list it is, found 'Default' '600",
+        ),
+        (("--campaign", "Autumn", "600100200"), "campaign: expected 'Spring sale', found 'Autumn'"),
+    ],
+    ids=["no list", "too many", "list and campaign", "unknown campaign"],
+)
+def test_what_names_no_list_and_number_says_what_was_expected(
+    shell: Shell, command: str, arguments: tuple[str, ...], found: str
+) -> None:
+    shell.run("list", "create", "Opt-outs")
+    shell.write("callsieve.toml", CAMPAIGNS)
+    assert found in shell.run(command, *arguments, code=2).output
+
+
+def test_a_campaign_where_the_rules_have_none(shell: Shell) -> None:
+    output = shell.run("add", "--campaign", "Autumn", "600100200", code=2).output
+    assert output == "error: campaign: expected none, for the rules have none, found 'Autumn'\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from esl_service.answer import BRIDGE, answer
+from esl_service.blocking import Blocked
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.conversation import (
     ASK_SECONDS,
@@ -49,7 +50,7 @@ DECISIONS = {
 }
 
 
-def play(decision: Decision, parks: bool) -> tuple[Answer, list[bytes]]:
+def play(decision: Decision | Blocked, parks: bool) -> tuple[Answer, list[bytes]]:
     """One leg from the first byte to the last, FreeSWITCH's side played by SwitchSide."""
     switch = SwitchSide(write_channel_data(ChannelData(uuid="leg-1")), parks)
     conversation = Conversation(now=10.0)
@@ -209,3 +210,21 @@ def test_a_refused_command_is_reported() -> None:
 def test_what_is_no_leg_is_a_remote_error(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         list(events(Conversation(now=0.0), [data], Decision("continue")))
+
+
+@pytest.mark.parametrize("parks", [False, True], ids=["sync", "async"])
+def test_what_became_of_a_number_is_told_in_variables_and_the_leg_goes_on(parks: bool) -> None:
+    reason = "held back: ${system reboot}\n\nsendmsg, 'quoted' | ^^"
+    answer, commands = play(Blocked("refused: held back", "+48221234567", "Default", reason), parks)
+    assert answer.variables == {
+        "callsieve_action": "continue",
+        "callsieve_status": "refused: held back",
+        "callsieve_number": "+48221234567",
+        "callsieve_list": "Default",
+        "callsieve_reason": "held back: ??system reboot???sendmsg, 'quoted' | ^^",
+    }
+    assert {name for name, _ in answer.executed} == {"multiset", "set"}
+    assert commands[-1] == b"exit"
+    assert (b"resume" in commands) == parks
+    answer, _ = play(Blocked("refused: number", None, None, "no number"), parks)
+    assert "callsieve_number" not in answer.variables
