@@ -42,6 +42,7 @@ class NumberBlocker:
     def block(self, channel: ChannelData) -> Blocked:
         """Waits up to `seconds`. Whatever goes wrong is in the answer."""
         blocked = Blocked("", None, channel.list or None, "")
+        self._screener.follow()
         rules = self._screener.rules
         try:
             region = leg_region(channel, rules)

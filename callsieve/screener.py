@@ -94,7 +94,7 @@ class Screener:
 
     def screen(self, channel: Leg) -> Decision:
         """The decision for a leg. Raises UnanswerableLegError."""
-        self._follow()
+        self.follow()
         return decide(read_facts(channel, self._rules), self._rules, self._lists, self._rng)
 
     def give_up(self, channel: Leg, why: str) -> Decision:
@@ -103,24 +103,24 @@ class Screener:
 
     @property
     def rules(self) -> Rules:
-        """The rules in force."""
-        self._follow()
+        """The rules in force; nobody's until the first leg was screened."""
         return self._rules
 
     def trusts(self, address: str) -> bool:
         """Whether the rules trust what this address asserts of its callers."""
-        self._follow()
+        self.follow()
         return _is_trusted(address, self._rules)
 
     def explain(self, channel: Leg) -> Explained:
         """The same decision and why. Raises UnanswerableLegError."""
-        self._follow()
+        self.follow()
         facts = read_facts(channel, self._rules)
         steps: list[Step] = []
         decision = decide(facts, self._rules, self._lists, self._rng, steps)
         return Explained(facts, decision, tuple(steps))
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Take what is published now. `screen` does so itself."""
         view = self._catalog.current()
         now = time.time()
         if view is self._view and now < self._stale_at:
