@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from callsieve import __version__, import_command, list_commands, log_commands, registry_commands
+from callsieve import (
+    __version__,
+    import_command,
+    list_commands,
+    log_commands,
+    publishing_commands,
+    registry_commands,
+)
 from callsieve.decide_command import decide
 from callsieve.demo import demo
 from callsieve.follow_command import follow
@@ -38,6 +45,7 @@ for command in (
     rules_group,
     store_group,
     *list_commands.COMMANDS,
+    *publishing_commands.COMMANDS,
     *import_command.COMMANDS,
     *log_commands.COMMANDS,
     kamailio,

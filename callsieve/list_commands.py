@@ -11,9 +11,7 @@ from callsieve import list_output as output
 from callsieve.adding import add_entry
 from callsieve.command_help import epilog
 from callsieve.stores import (
-    BAD_VALUE,
     Place,
-    fail,
     json_option,
     opened,
     reason_option,
@@ -272,42 +270,6 @@ def find(number: str, url: str, as_json: bool) -> None:
         sys.exit(0 if listed else NOTHING_TO_DO)
 
 
-@click.command(
-    "reload",
-    epilog=epilog(
-        "callsieve reload\ncallsieve reload Default",
-        exit2="usage, or something was not taken; the rest was",
-    ),
-)
-@click.argument("names", metavar="[LIST]...", nargs=-1)
-@click.option(
-    "--accept-loss",
-    is_flag=True,
-    help="Redis: take the store as it is, empty too, although it has lost what this node has.",
-)
-@store_option
-@json_option
-def reload(names: tuple[str, ...], accept_loss: bool, url: str, as_json: bool) -> None:
-    """Read all lists and the rules again and publish them, after a change by hand.
-
-    With LIST: only these lists, and not the rules.
-
-    A list or a rules file with a mistake is not taken: what was in force stays, and the exit code
-    is 2.
-    """
-    with opened(url) as place:
-        if accept_loss:
-            report = place.start_anew()
-        else:
-            report = place.publish_lists(names) if names else place.publish_all()
-        if as_json:
-            output.print_json(output.reload_json(report))
-        else:
-            output.print_reload(report)
-        if report.problems:
-            fail("\n".join(report.problems), BAD_VALUE)
-
-
 def _list_and_number(place: Place, words: tuple[str, ...], campaign: str | None) -> tuple[str, str]:
     """What the arguments of `add` and `remove` name. Raises click.UsageError, ValueError."""
     if campaign is None:
@@ -382,4 +344,4 @@ def _tell(
         click.echo(f"{name}: {entry.number} is covered by the entry {covering}")
 
 
-COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find, reload)
+COMMANDS: tuple[click.Command, ...] = (list_group, add, remove, find)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterable
 from functools import cached_property
@@ -12,7 +13,7 @@ from callsieve.wiring import check_rules
 from loader.change_log import Batch
 from loader.live_changes import Changes
 from loader.publishing import ListReport, StoreReport
-from loader.redis_follow import FOLLOWING, node_reports, state_of
+from loader.redis_follow import FOLLOWING, NodeReport, node_reports, state_of
 from loader.redis_node import Node
 from loader.redis_store import RedisStore
 from loader.store import Store, StoreError
@@ -21,6 +22,7 @@ from screening import Rules
 
 # A follower writes down every second or two how it goes.
 SILENT_SECONDS = 10.0
+RETIRED_SECONDS = 86_400.0
 
 
 class NodePlace(Place):
@@ -82,6 +84,21 @@ class NodePlace(Place):
     def withdraw(self, name: str) -> None:  # noqa: ARG002
         self.node.catch_up(utc_now())
 
+    def publishing(self, name: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002
+        """Redis is not asked: a rollback must be possible without it."""
+        return self.redis_store.node.publishing()
+
+    def last_change(self) -> int:
+        return self.redis_store.state().rev
+
+    def nodes(self, change: int) -> list[str]:
+        """Without those that were not heard of for a day: they are no more."""
+        return [
+            _lag(one, change)
+            for one in node_reports(self.redis_store)
+            if _age(one.at) < RETIRED_SECONDS
+        ]
+
     def start(self) -> StoreReport[Rules]:
         """Without Redis, from what this node has, if it has rules."""
         try:
@@ -115,7 +132,10 @@ class NodePlace(Place):
                 state = state_of(error)
             problems.append(str(error))
             behind, reports = None, []
-        nodes = tuple({"node": one.name, "change": one.rev, "at": one.at} for one in reports)
+        nodes = tuple(
+            {"node": one.name, "change": one.rev, "at": one.at, "failed_lists": list(one.failed)}
+            for one in reports
+        )
         return StoreHealth(state, tuple(dict.fromkeys(problems)), heard, behind, nodes)
 
     def start_anew(self) -> StoreReport[Rules]:
@@ -132,6 +152,18 @@ class NodePlace(Place):
 def _age(moment: str) -> float:
     """Seconds since an ISO time."""
     return (utc_now() - datetime.datetime.fromisoformat(moment)).total_seconds()
+
+
+def _lag(report: NodeReport, change: int) -> str:
+    """What the node has not, up to this change; "" when it has all."""
+    lags = []
+    if report.rev < change:
+        lags.append(
+            f"change {report.rev} of {change}, last heard of {_age(report.at):.0f} seconds ago"
+        )
+    if report.failed:
+        lags.append(f"could not publish {', '.join(report.failed)}")
+    return f"node {report.name}: {'; '.join(lags)}" if lags else ""
 
 
 def _report_of(found: PublishedList) -> ListReport:

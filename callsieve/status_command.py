@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from callsieve import list_output as output
 from callsieve.command_help import epilog
+from callsieve.enforcement import settled_workers, worker_state, workers_without
 from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
 from loader.publishing import RULES_DOCUMENT
 from loader.store import escaped
@@ -31,8 +33,9 @@ NOT_WELL = 1
 @json_option
 def status(url: str, as_json: bool) -> None:
     """Show each list as it is published here: source, entries, rejects (rows that could not be
-    read), generation, age, bytes. And the store: whether it can be reached, and for Redis how far
-    this node and the others have followed its changes.
+    read), generation, age, bytes. Then who has it: each worker of `callsieve serve` on this
+    machine, by the publications that it has. And the store: whether it can be reached, and for
+    Redis how far this node and the others have followed its changes.
 
     Legs are decided from what is published, also while the store cannot be reached.
     """
@@ -44,6 +47,8 @@ def status(url: str, as_json: bool) -> None:
         lists = list(_lists(place, known, view))
         problems = [*health.problems, *view.problems]
         problems += [f"{row['list']}: {row['problem']}" for row in lists if row["problem"]]
+        workers = settled_workers(place.catalog, view.sequence)
+        problems += workers_without(workers, view.sequence)
         rules = view.documents.get(RULES_DOCUMENT)
         if rules is None:
             problems.append("no rules are in force: run callsieve reload")
@@ -52,13 +57,19 @@ def status(url: str, as_json: bool) -> None:
             output.print_json(
                 {
                     "store": store,
+                    "publication": view.sequence,
                     "lists": lists,
+                    "workers": [asdict(worker) for worker in workers],
                     "rules": {"generation": rules.generation if rules else None},
                     "problems": problems,
                 }
             )
         else:
             _print(url, health, lists, rules.generation if rules else None)
+            for worker in workers:
+                state = escaped(worker_state(worker, view.sequence), 1000)
+                click.echo(f"worker {worker.pid}: {state}")
+            _print_nodes(health)
         for problem in dict.fromkeys(problems):
             warn(problem)
         sys.exit(NOT_WELL if problems or health.state not in ("ready", "following") else 0)
@@ -69,7 +80,16 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
     for name in sorted({*known, *view.lists}):
         found = view.lists.get(name)
         row: dict[str, Any] = dict.fromkeys(
-            ("entries", "rejects", "generation", "published_at", "age_seconds", "bytes", "problem")
+            (
+                "entries",
+                "rejects",
+                "generation",
+                "published_at",
+                "age_seconds",
+                "bytes",
+                "rolled_back",
+                "problem",
+            )
         )
         if isinstance(found, PublishedList):
             moment = found.info.get("published_at")
@@ -78,6 +98,7 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 "rejects": found.info.get("rejects"),
                 "published_at": moment,
                 "bytes": found.snapshot.nbytes,
+                "rolled_back": found.info.get("rolled_back"),
             }
             if isinstance(moment, str):
                 age = now - datetime.datetime.fromisoformat(moment)
@@ -117,10 +138,23 @@ def _print(url: str, health: StoreHealth, lists: list[dict[str, Any]], rules: in
         shown["source"] = escaped(row["source"])
         rows.append(["-" if shown[column] is None else str(shown[column]) for column in columns])
     output.print_table(columns, rows, numeric=(1, 2, 3, 4, 5))
+    for row in lists:
+        if back := row["rolled_back"]:
+            who = escaped(back["who"], 100)
+            reason = f" ({escaped(back['reason'])})" if back["reason"] else ""
+            click.echo(
+                f"{row['list']}: rolled back by {who} at {back['at'][:19]}Z{reason};"
+                " callsieve reload returns to the store's rows"
+            )
     click.echo(f"rules: generation {rules if rules is not None else '-'}")
+
+
+def _print_nodes(health: StoreHealth) -> None:
     for node in health.nodes:
         seen = (utc_now() - datetime.datetime.fromisoformat(node["at"])).total_seconds()
-        click.echo(f"node {escaped(node['node'], 100)}: change {node['change']}, {_age(seen)} ago")
+        failed = "".join(f", could not publish {escaped(name)}" for name in node["failed_lists"])
+        name = escaped(node["node"], 100)
+        click.echo(f"node {name}: change {node['change']}, {_age(seen)} ago{failed}")
 
 
 def _age(seconds: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from callsieve.wiring import check_rules
-from loader.change_log import Batch
+from loader.change_log import Batch, Origin
 from loader.dangerous_entries import Guard
 from loader.live_changes import Changes, changes_of, publish_changes
 from loader.publishing import (
@@ -26,7 +26,7 @@ from loader.publishing import (
     publish_rules,
 )
 from loader.store import BadValueError, Entry, Reject, Store, StoreError, escaped, open_store
-from lookup_core import Catalog, CatalogError, SnapshotError
+from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError
 from screening import Rules
 
 BAD_VALUE = 2
@@ -149,6 +149,35 @@ class Place:
         """Take a list that was removed from the store from what is published."""
         if name in self.catalog.current().lists:
             self.catalog.withdraw(name)
+
+    def roll_back(self, name: str, origin: Origin) -> int:
+        """Publish a list as it was one generation before; the new generation.
+
+        Raises KeyError when there is none before.
+        """
+        with self.publishing(name):
+            now = utc_now().isoformat()
+            info: dict[str, JSON] = {
+                "published_at": now,
+                "rolled_back": {"at": now, "who": origin.who, "reason": origin.reason},
+            }
+            found = self.catalog.current().lists.get(name)
+            if isinstance(found, PublishedList) and "version" in found.info:
+                # Of the store's rows nothing is new: what keeps lists in step leaves this be.
+                info["version"] = found.info["version"]
+            return self.catalog.roll_back(name, info)
+
+    def publishing(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """No other process publishes this list on this machine meanwhile."""
+        return self.store.locked(name)
+
+    def last_change(self) -> int:
+        """The number of the store's last change, for nodes()."""
+        return 0
+
+    def nodes(self, change: int) -> list[str]:  # noqa: ARG002
+        """For each node of the store "", or a sentence when it has not all up to this change."""
+        return []
 
     def start(self) -> StoreReport[Rules]:
         """Publish what a service that starts needs; the report has the problems."""

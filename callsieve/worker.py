@@ -23,6 +23,7 @@ from prometheus_client import REGISTRY
 from callsieve.addresses import Address
 from callsieve.blocking import NumberBlocker
 from callsieve.checksums import watch_checksums
+from callsieve.followed import make_known
 from callsieve.log_output import LogOutput, log_to
 from callsieve.screener import Screener
 from callsieve.stores import opened
@@ -86,10 +87,12 @@ def _work(
     gevent.spawn(_beat, link)
     gevent.spawn(_watch, link, stop)
     gevent.spawn(watch_checksums, catalog)
+    following = gevent.spawn(make_known, catalog)
     stop.wait()
     server.stop_accepting()
     finishing = gevent.spawn(server.wait)
     gevent.wait([finishing, at_once], count=1)
+    following.kill()
     log.info("stopped", legs=dict(metrics.legs), in_hand=server.in_hand)
     return 0 if finishing.ready() else LEGS_IN_HAND
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loader.node_directory import Health
+from loader.node_directory import Health, Position
 from loader.publishing import ListReport, StoreReport
 from loader.redis_client import StoreUnreachableError
 from loader.redis_feed import NO_CHANGE, wait_for_change
@@ -39,11 +39,15 @@ FAILING = "failing"
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a node last said of itself in the store. rev: the last change it has; at: ISO time."""
+    """What a node last said of itself in the store. rev: the last change it has; at: ISO time.
+
+    failed: the lists that it could not publish, and tries again.
+    """
 
     name: str
     rev: int
     at: str
+    failed: tuple[str, ...] = ()
 
 
 def follow(
@@ -60,7 +64,8 @@ def follow(
     something has expired in come without a report of the store.
     """
     retry = FIRST_RETRY_SECONDS
-    reported_at, reported = 0.0, -1
+    reported_at = 0.0
+    reported: Position | None = None
     health = Health("", "", "")
     folding = _Folding(node)
     expiring = _Expiring(node, lambda lists: published(lists, None), go_on)
@@ -71,12 +76,12 @@ def follow(
         try:
             report = node.catch_up(now)
             position = store.node.position()
-            rev = position.rev if position else 0
             problems += report.problems
-            if rev != reported or time.monotonic() - reported_at > REPORT_SECONDS:
-                reported_at, reported = time.monotonic(), rev
+            if position != reported or time.monotonic() - reported_at > REPORT_SECONDS:
+                reported_at, reported = time.monotonic(), position
+                rev, failed = (position.rev, position.stale) if position else (0, ())
                 try:
-                    put_node_report(store, NodeReport(name, rev, now.isoformat()))
+                    put_node_report(store, NodeReport(name, rev, now.isoformat(), failed))
                 except StoreError as error:  # such as out of memory: following goes on
                     problems.append(f"this node cannot say how far it is: {error}")
             state = FOLLOWING
@@ -165,7 +170,7 @@ def state_of(error: StoreError) -> str:
 
 def put_node_report(store: RedisStore, report: NodeReport) -> None:
     """Raises StoreError."""
-    content = json.dumps({"rev": report.rev, "at": report.at})
+    content = json.dumps({"rev": report.rev, "at": report.at, "failed": report.failed})
     store.client.call("HSET", store.key("nodes"), report.name, content)
 
 
@@ -174,7 +179,10 @@ def node_reports(store: RedisStore) -> list[NodeReport]:
     reports = []
     for name, content in store.client.call("HGETALL", store.key("nodes")).items():
         found = json.loads(content)
-        reports.append(NodeReport(name.decode("utf-8", "replace"), found["rev"], found["at"]))
+        failed = tuple(found.get("failed", ()))  # a node of a version before does not say it
+        reports.append(
+            NodeReport(name.decode("utf-8", "replace"), found["rev"], found["at"], failed)
+        )
     return sorted(reports, key=lambda report: report.name)
 
 

@@ -1,6 +1,7 @@
 """Packed numbers, the snapshot of a number list, and the catalog of generations."""
 
 from lookup_core.catalog import (
+    JSON,
     Catalog,
     Document,
     PublishedList,
@@ -14,19 +15,24 @@ from lookup_core.errors import (
     SnapshotError,
 )
 from lookup_core.packing import pack, unpack
+from lookup_core.readers import Reader, ReaderFile, readers
 from lookup_core.snapshot import Snapshot
 
 __all__ = [
+    "JSON",
     "Catalog",
     "CatalogError",
     "CorruptSnapshotError",
     "Document",
     "FormatVersionError",
     "PublishedList",
+    "Reader",
+    "ReaderFile",
     "Snapshot",
     "SnapshotError",
     "UnavailableList",
     "View",
     "pack",
+    "readers",
     "unpack",
 ]

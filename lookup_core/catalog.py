@@ -6,6 +6,7 @@
     building                      held shared by everybody who has a file in the making
     <hash of name>-<number>.snapshot    all of a list; immutable
     <hash of name>-<number>.delta       what a later generation changes in it; immutable
+    readers/                      what each process that follows has; see readers.py
 
 A generation is a snapshot file, or one and a delta over it; the files of the previous one are kept.
 
@@ -246,21 +247,27 @@ class Catalog:
                     )
                     working_delta.replace(self._path(name, base, _DELTA))
                 working.replace(self._path(name, base, _SNAPSHOT))
-                contents.lists[name] = row.next(base, base if changed else 0, row.files.info)
+                # The list says what it said, so the one before it is still the one before.
+                folded = _Files(base, base if changed else 0, row.files.info)
+                contents.lists[name] = _Row(base, folded, row.previous)
         return True
 
-    def roll_back(self, name: str) -> int:
+    def roll_back(self, name: str, info: Mapping[str, JSON] = MappingProxyType({})) -> int:
         """Makes the generation before the current one the next one; its number.
 
-        Doing it twice returns to where it was. Raises KeyError when there is no such list or none
-        before, CatalogError, OSError.
+        Doing it twice returns to where it was. info: values to keep with it, over those that it
+        had. Raises KeyError when there is no such list or none before, SnapshotError when that one
+        cannot be opened, ValueError or TypeError for an info that is not JSON, CatalogError,
+        OSError; readers then see no change.
         """
+        plain = _plain(info)
         with self._building(), self._writing() as contents:
             row = contents.lists[name]
             if row.previous is None:
                 raise KeyError(name)
             before = row.previous
-            contents.lists[name] = row.next(before.base, before.delta, before.info)
+            self._open(name, before)
+            contents.lists[name] = row.next(before.base, before.delta, before.info | plain)
             return row.generation + 1
 
     def publish_document(

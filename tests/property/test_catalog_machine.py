@@ -123,17 +123,19 @@ class CatalogMachine(RuleBasedStateMachine):
         if expected.now.delta:
             generation = expected.generation + 1
             self.committed(name, generation, replace(expected.now, base=generation, delta=0))
+            self.lists[name] = replace(self.lists[name], before=expected.before)
 
     @precondition(lambda self: self.lists)
-    @rule(data=st.data(), by=BY)
-    def roll_back(self, data: st.DataObject, by: int) -> None:
+    @rule(data=st.data(), info=JSON_INFO, by=BY)
+    def roll_back(self, data: st.DataObject, info: dict[str, Any], by: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.lists)))
         before = self.lists[name].before
         if before is None:
             with pytest.raises(KeyError):
                 self.readers[by].roll_back(name)
         else:
-            self.committed(name, self.readers[by].roll_back(name), before)
+            generation = self.readers[by].roll_back(name, info)
+            self.committed(name, generation, replace(before, info=before.info | info))
 
     @rule(name=NAMES, text=st.text(max_size=20), info=JSON_INFO, by=BY)
     def publish_document(self, name: str, text: str, info: dict[str, Any], by: int) -> None:

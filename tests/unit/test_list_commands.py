@@ -8,13 +8,18 @@ from pathlib import Path
 import click
 import pytest
 
-from callsieve import import_command, list_commands, log_commands
+from callsieve import import_command, list_commands, log_commands, publishing_commands
 from callsieve.wiring import check_rules
 from loader.csv_store import CsvStore
 from lookup_core import Catalog
 from tests.support.shell import Shell, polish_shell
 
-COMMANDS = (*list_commands.COMMANDS, *import_command.COMMANDS, *log_commands.COMMANDS)
+COMMANDS = (
+    *list_commands.COMMANDS,
+    *publishing_commands.COMMANDS,
+    *import_command.COMMANDS,
+    *log_commands.COMMANDS,
+)
 TODAY = datetime.date.today().isoformat()
 
 

@@ -1,0 +1,144 @@
+"""`callsieve reload` and `callsieve rollback`: what is published, without a change of the store."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from callsieve import list_output as output
+from callsieve.command_help import epilog
+from callsieve.enforcement import wait_for_all
+from callsieve.stores import (
+    BAD_VALUE,
+    Place,
+    fail,
+    json_option,
+    opened,
+    store_option,
+    warn,
+)
+from loader.change_log import this_process
+from loader.store import BadValueError, quoted
+from lookup_core import PublishedList
+
+NOTHING_BEFORE = 1
+NOT_EVERYWHERE = 6
+
+
+@click.command(
+    "reload",
+    epilog=epilog(
+        "callsieve reload\ncallsieve reload Default\ncallsieve reload --wait --wait-seconds 30",
+        exit2="usage, or something was not taken; the rest was",
+        exit6="with --wait: some have not got it in time, and are named",
+    ),
+)
+@click.argument("names", metavar="[LIST]...", nargs=-1)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Redis: take the store as it is, empty too, although it has lost what this node has.",
+)
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Return when every worker of this machine, and every Redis node that was heard of within"
+    " a day, has what was published.",
+)
+@click.option(
+    "--wait-seconds",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="N",
+    help="How long --wait waits; then those that do not have it are named.",
+)
+@store_option
+@json_option
+def reload(
+    names: tuple[str, ...],
+    accept_loss: bool,
+    wait: bool,
+    wait_seconds: float,
+    url: str,
+    as_json: bool,
+) -> None:
+    """Read all lists and the rules again and publish them, after a change by hand.
+
+    With LIST: only these lists, and not the rules.
+
+    A list or a rules file with a mistake is not taken: what was in force stays, and the exit code
+    is 2.
+    """
+    with opened(url) as place:
+        if accept_loss:
+            report = place.start_anew()
+        else:
+            report = place.publish_lists(names) if names else place.publish_all()
+        answer = output.reload_json(report)
+        if not as_json:
+            output.print_reload(report)
+        without = []
+        if wait:
+            waited = wait_for_all(place, wait_seconds)
+            answer |= {"have_it": waited.having, "without_it": waited.without}
+            without = waited.without
+            if not as_json:
+                everybody = waited.having + len(without)
+                click.echo(f"workers and nodes that have it: {waited.having} of {everybody}")
+        if as_json:
+            output.print_json(answer)
+        for line in without:
+            warn(line)
+        if report.problems:
+            fail("\n".join(report.problems), BAD_VALUE)
+        sys.exit(NOT_EVERYWHERE if without else 0)
+
+
+@click.command(
+    "rollback",
+    epilog=epilog(
+        "callsieve rollback Default --reason 'the import of this morning blocks customers'\n"
+        "callsieve reload Default",
+        exit1="there is no generation before",
+    ),
+)
+@click.argument("name", metavar="LIST")
+@click.option("--reason", default="", metavar="TEXT", help="Why; `callsieve status` shows it.")
+@store_option
+@json_option
+def rollback(name: str, reason: str, url: str, as_json: bool) -> None:
+    """Make the published LIST on this machine what it was one generation before, at once.
+
+    Another rollback returns to where it was. The store's own rows are not changed: `callsieve
+    reload LIST` publishes them again, and a later change of the list may do so too. To take an
+    import out of the store, use `callsieve undo`.
+
+    Entries count as they did then: one that has expired since counts again until the reload.
+    """
+    with opened(url) as place:
+        if name not in place.catalog.current().lists:
+            raise BadValueError(f"expected a list that is published here, found {quoted(name)}")
+        try:
+            generation = place.roll_back(name, this_process("callsieve rollback", reason))
+        except KeyError:
+            click.echo(f"{name}: there is no generation before this one")
+            sys.exit(NOTHING_BEFORE)
+        entries = _entries(place, name)
+        if as_json:
+            output.print_json({"list": name, "generation": generation, "entries": entries})
+        else:
+            click.echo(
+                f"{name}: rolled back (generation {generation}, entries: {entries});"
+                " the store's rows are unchanged"
+            )
+
+
+def _entries(place: Place, name: str) -> Any:
+    published = place.catalog.current().lists.get(name)
+    return published.info.get("entries") if isinstance(published, PublishedList) else None
+
+
+COMMANDS: tuple[click.Command, ...] = (reload, rollback)
