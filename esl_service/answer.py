@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from esl_service.blocking import Blocked
-from esl_service.codec import encode_message, execute, plain_text
+from esl_service.codec import (
+    MAX_VALUE_CHARACTERS,
+    encode_message,
+    execute,
+    is_plain,
+    plain_text,
+)
 from screening import Decision
 
 _RESUME = encode_message((), "resume")
@@ -19,6 +25,9 @@ _AWKWARD = re.compile(r"['\\|^]")
 BRIDGE = "callsieve_bridge"
 """The extension of `freeswitch_conf/` that bridges, and the variable that says to whom. Bridged
 from here, an asynchronous leg would be cancelled by the `resume` that it needs to go on."""
+
+# Any of these, or a blank at the end of a value, in all values at once.
+_SUSPECT = re.compile(r"['\\^]|= | \|| $")
 
 _PHRASES = {603: "Decline", 607: "Unwanted", 608: "Rejected"}
 
@@ -97,6 +106,15 @@ def _variables(decision: Decision) -> dict[str, str | int | None]:
 
 
 def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
+    pairs = [f"{name}={value}" for name, value in variables.items() if value is not None]
+    joined = "|".join(pairs)
+    if (
+        len(joined) <= MAX_VALUE_CHARACTERS
+        and is_plain(joined)
+        and joined.count("|") == len(pairs) - 1
+        and not _SUSPECT.search(joined)
+    ):  # nearly always, so it is worth one look instead of one at each value
+        return [execute("multiset", f"^^|{joined}")]
     together = []
     alone = []
     for name, value in variables.items():

@@ -36,7 +36,7 @@ from esl_service.conversation import (
 from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
 SWEEP_SECONDS = 0.1
 ACCEPTED_AT_ONCE = 100
 """How many connections are taken before the legs in hand are looked at again."""
