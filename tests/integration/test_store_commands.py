@@ -18,7 +18,7 @@ from loader.redis_store import RedisStore
 from loader.store import Entry, open_store
 from tests.conftest import NewStore
 from tests.support.redis_servers import RedisServer, one_server, until
-from tests.support.service import CALLSIEVE, run, running
+from tests.support.service import CALLSIEVE, Service, run, running
 
 RULES = 'default_region = "PL"\n'
 
@@ -227,6 +227,36 @@ def test_bad_rules_do_not_get_in(url: str, tmp_path: Path) -> None:
     done = on(url, "rules", "put", str(file), "--version", version, code=2)
     assert "expected UTF-8" in done.stderr
     assert open_store(url).rules_text() == before
+
+
+def block(service: Service, number: str) -> dict[str, Any]:
+    asked = ("--flow", "block", "--caller", "1000", "--number", number, "--list", "Default")
+    return service.probe(*asked, "--timeout", "30")
+
+
+def test_a_number_from_a_phone_goes_to_every_store(url: str, tmp_path: Path) -> None:
+    leg = ("--flow", "inbound", "--caller", "+48600100200", "--called", "1")
+    with running(tmp_path / "service", "--block-time", "30", url=url) as service:
+        assert block(service, "+48600100200")["status"] == "added"
+        assert service.probe(*leg)["action"] == "hangup"
+        assert block(service, "+48600100200")["status"] == "already there"
+    (event,) = json.loads(on(url, "evidence", "+48600100200", "--json").stdout)["events"]
+    assert event["command"] == "flow block"
+    assert event["who"].startswith("1000@")
+    on(url, "log", "verify")
+
+
+def test_an_agent_is_told_when_redis_is_down(tmp_path: Path) -> None:
+    node = {"CALLSIEVE_NODE_DIRECTORY": str(tmp_path / "node")}
+    with one_server(tmp_path / "redis") as server:
+        url = f"redis://127.0.0.1:{server.port}"
+        assert run("store", "create", url, **node).returncode == 0
+        options = ("--block-time", "30")
+        with running(tmp_path / "service", *options, url=url, **node) as service:
+            server.kill()
+            answer = block(service, "+48600100200")
+    assert answer["status"] == "failed: store"
+    assert answer["reason"].startswith(url)
 
 
 def test_two_operators_do_not_overwrite_each_other(url: str, tmp_path: Path) -> None:
