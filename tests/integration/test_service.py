@@ -243,7 +243,7 @@ def test_an_unknown_flow_is_left_to_the_dialplan(shared: Service) -> None:
     with connect(shared) as connection:
         connection.sendall(switch.receive(b"connect\n\n"))
         assert read_to_end(connection) == b""
-    (entry,) = (line for line in shared.logged() if line["event"] == "unanswerable")
+    (entry,) = shared.wait_logged("unanswerable")
     assert entry["error"].startswith("callsieve_flow: expected one of inbound, outbound,")
     assert entry["error"].endswith("got 'outbuond'")
 
