@@ -114,7 +114,7 @@ def test_a_publisher_while_the_catalog_is_created(
             opened += 1
             other.publish_document("rules", "")
         except CatalogError:
-            assert not (directory / "catalog.json").exists() or opened
+            assert not (directory / "counter").exists() or opened
 
     for step in itertools.count(1):
         directory = tmp_path / str(step)

@@ -12,7 +12,7 @@ def add_many(
     store: Store, name: str, entries: Iterable[Entry], *, dry_run: bool = False
 ) -> dict[AddOutcome, int]:
     """What became of them."""
-    with store.edit(name, None) as edit:
+    with store.edit(name, "PL") as edit:
         for entry in entries:
             edit.put(entry)
         if not dry_run:
