@@ -189,6 +189,11 @@ static inline uint64_t cs_slot(const cs_table *table, const uint8_t *line, unsig
     return table->high_bits ? low | cs_slot_high(table, line, slot) << table->low_bits : low;
 }
 
+/* Of the pairs of slots, the one whose order in a full line answers for the remainder. */
+static inline unsigned cs_pair_of(const cs_table *table, uint64_t remainder) {
+    return (unsigned)(remainder & 255) * (table->slots / 2u) >> 8;
+}
+
 static inline uint64_t cs_empty_slot(const cs_table *table) {
     return (UINT64_C(1) << (table->low_bits + table->high_bits)) - 1;
 }
@@ -225,8 +230,9 @@ static inline int cs_line_has(const cs_table *table, cs_place place) {
     }
     if (!table->has_overflow || cs_slot(table, place.line, table->slots - 1) == cs_empty_slot(table))
         return 0;
-    /* The writer puts the first two slots of a full line in descending order when there were more. */
-    return cs_slot(table, place.line, 0) < cs_slot(table, place.line, 1) ? 0 : -1;
+    /* A pair of slots in descending order says that a number of that pair found the line full. */
+    const unsigned pair = cs_pair_of(table, place.remainder);
+    return cs_slot(table, place.line, 2 * pair) < cs_slot(table, place.line, 2 * pair + 1) ? 0 : -1;
 }
 
 static inline int cs_next_tables_have(const cs_table *table, uint64_t key) {

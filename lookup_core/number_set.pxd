@@ -52,5 +52,5 @@ cdef extern from "number_set_build.h" nogil:
         uint32_t row_count
         uint32_t digit_lengths
 
-    int cs_build(cs_built *built, uint64_t *keys, size_t count, uint64_t seed)
+    int cs_build(cs_built *built, uint64_t *keys, size_t count, uint64_t seed, bint beside)
     void cs_built_free(cs_built *built)

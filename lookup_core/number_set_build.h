@@ -5,9 +5,11 @@
 #include "number_set.h"
 
 /* How full lines are made: fuller is smaller, but more lines overflow and cost a second look. A table
- * that fits the processor's cache pays little for that look. */
+ * that fits the processor's cache pays little for that look. One that is asked beside another, a delta or
+ * prefixes, is small and has room: there the processor foresees that no line is full. */
 #define CS_FILL 0.82
 #define CS_FILL_IN_CACHE 0.91
+#define CS_FILL_BESIDE 0.50
 #define CS_FILL_OVERFLOW 0.80
 #define CS_FILL_LAST 0.25
 #define CS_CACHE_NUMBERS UINT64_C(3000000)
@@ -23,6 +25,7 @@ typedef struct {
     uint64_t line_count, lines_room;
     uint64_t number_count;
     uint64_t seed;
+    double fill; /* of an interval's first table */
     uint32_t row_count, rows_room;
     uint32_t digit_lengths;
 } cs_built;
@@ -156,6 +159,19 @@ static inline void cs_put(const cs_table *table, uint8_t *line, unsigned slot, u
     }
 }
 
+/* Puts pairs of slots in descending order for what finds a full line: see cs_line_has(). `kept` are the
+ * values in the line; of the `left` values from `more` on those below the line's end are not. */
+static inline void cs_mark_overflow(
+    const cs_table *table, uint8_t *line, uint64_t start, const uint64_t *kept, const uint64_t *more,
+    size_t left
+) {
+    for (; left && *more - start < table->per_line; more++, left--) {
+        const unsigned slot = 2 * cs_pair_of(table, *more - start);
+        cs_put(table, line, slot, kept[slot + 1] - start);
+        cs_put(table, line, slot + 1, kept[slot] - start);
+    }
+}
+
 /* Writes the lines; what finds its line full is moved to the front of `mixed`; how many those are. */
 static inline size_t cs_fill(const cs_table *table, uint8_t *lines, uint64_t *mixed, size_t count) {
     uint8_t empty[CS_LINE_BYTES] = {0};
@@ -171,9 +187,7 @@ static inline size_t cs_fill(const cs_table *table, uint8_t *lines, uint64_t *mi
         const size_t first = next;
         for (unsigned slot = 0; next < count && mixed[next] < end; next++) {
             if (slot == table->slots) {
-                /* Descending, which says that there is more: see cs_line_has(). */
-                cs_put(table, line, 0, mixed[first + 1] - start);
-                cs_put(table, line, 1, mixed[first] - start);
+                cs_mark_overflow(table, line, start, &mixed[first], &mixed[next], count - next);
                 break;
             }
             cs_put(table, line, slot++, mixed[next] - start);
@@ -214,9 +228,7 @@ static inline int cs_add_row(cs_built *built, const cs_row *row) {
 static int cs_add_interval(cs_built *built, uint64_t *keys, size_t count, uint16_t role) {
     cs_row row = {.first = keys[0], .last = keys[count - 1], .role = role};
     for (int level = 0; count; level++) {
-        double fill = level == 0 ? CS_FILL : level == 1 ? CS_FILL_OVERFLOW : CS_FILL_LAST;
-        if (level == 0 && built->number_count <= CS_CACHE_NUMBERS)
-            fill = CS_FILL_IN_CACHE;
+        double fill = level == 0 ? built->fill : level == 1 ? CS_FILL_OVERFLOW : CS_FILL_LAST;
         cs_table table;
         for (int attempt = 1;; attempt++) {
             cs_choose(&row, count, fill);
@@ -303,13 +315,18 @@ static inline size_t cs_first_above(const uint64_t *keys, size_t start, size_t c
     return low;
 }
 
-/* The set of `keys`, which is sorted and worked on in place. 0, or -1 when there is no memory: then,
- * too, cs_built_free(). */
-static inline int cs_build(cs_built *built, uint64_t *keys, size_t count, uint64_t seed) {
+/* The set of `keys`, which is sorted and worked on in place. beside: it is asked beside another set.
+ * 0, or -1 when there is no memory: then, too, cs_built_free(). */
+static inline int cs_build(
+    cs_built *built, uint64_t *keys, size_t count, uint64_t seed, int beside
+) {
     memset(built, 0, sizeof *built);
     built->seed = seed;
     count = cs_sort_unique(keys, count);
     built->number_count = count;
+    built->fill = beside                       ? CS_FILL_BESIDE
+                  : count <= CS_CACHE_NUMBERS ? CS_FILL_IN_CACHE
+                                               : CS_FILL;
     for (size_t i = 0; i < count && keys[i] >> (CS_KEY_BITS - 1) == 0;) {
         const unsigned digits = cs_digits(keys[i]);
         uint64_t last = 9;

@@ -23,6 +23,14 @@ cdef enum:
     MAX_PREFIX_DIGITS = 14
     MAX_TEXT = 17            # the longest canonical text: "+", 15 digits; and a prefix's "*"
 
+cdef extern from "digits.h" nogil:
+    uint64_t cs_digits_value(const char *text, size_t length)
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    const unsigned char *PyUnicode_1BYTE_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
 # Not in the enum: the compiler would have to find a type for all of an enum's values.
 cdef extern from *:
     """
@@ -44,21 +52,6 @@ cdef extern from *:
     const uint64_t MAX_PREFIX "CALLSIEVE_MAX_PREFIX"
 
 
-cdef inline uint64_t _digits_value(const char *text, Py_ssize_t length) noexcept nogil:
-    """The value of `length` digits of which the first is 1-9, otherwise 0."""
-    cdef uint64_t value = 0
-    cdef unsigned int digit
-    cdef Py_ssize_t i
-    if text[0] == c"0":
-        return 0
-    for i in range(length):
-        digit = <unsigned int> (<unsigned char> text[i]) - 48
-        if digit > 9:
-            return 0
-        value = value * 10 + digit
-    return value
-
-
 cdef inline uint64_t pack_chars(const char *text, Py_ssize_t length) noexcept nogil:
     """Canonical text of `length` characters -> key; NO_NUMBER when it is no canonical number."""
     cdef uint64_t value
@@ -70,7 +63,7 @@ cdef inline uint64_t pack_chars(const char *text, Py_ssize_t length) noexcept no
     if text[0] == c"+":
         if length < 3:
             return NO_NUMBER
-        return _digits_value(text + 1, length - 1)
+        return cs_digits_value(text + 1, length - 1)
     if text[0] == c"a":
         if length == 9 and memcmp(text, b"anonymous", 9) == 0:
             return ANONYMOUS
@@ -92,13 +85,20 @@ cdef inline uint64_t pack_chars(const char *text, Py_ssize_t length) noexcept no
     return value | DIALLED
 
 
+cdef inline uint64_t text_key(str text) noexcept:
+    """Canonical text -> key; NO_NUMBER when it is no canonical number."""
+    if not PyUnicode_IS_ASCII(text):
+        return NO_NUMBER
+    return pack_chars(<const char *> PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
+
+
 cdef inline uint64_t prefix_chars(const char *text, Py_ssize_t length) noexcept nogil:
     """"+48700*" -> 48700, the value of its 1 to 14 digits; 0 when the text is no prefix entry."""
     if length < 3 or length > MAX_PREFIX_DIGITS + 2:
         return 0
     if text[0] != c"+" or text[length - 1] != c"*":
         return 0
-    return _digits_value(text + 1, length - 2)
+    return cs_digits_value(text + 1, length - 2)
 
 
 cdef inline bint is_e164(uint64_t key) noexcept nogil:

@@ -4,10 +4,6 @@ from cpython.long cimport PyLong_AsUnsignedLongLong
 from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.stdint cimport uint64_t
 
-cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    const unsigned char *PyUnicode_1BYTE_DATA(object text)
-
 EXPECTED_NUMBER = (
     "'+' and 2 to 15 digits of which the first is 1-9, or 1 to 15 of 0-9*#, or 'anonymous'"
 )
@@ -15,10 +11,8 @@ EXPECTED_NUMBER = (
 
 cdef uint64_t pack_text(str text) except 0:
     """pack() for other extension modules."""
-    cdef uint64_t key = 0
-    if PyUnicode_IS_ASCII(text):
-        key = pack_chars(<const char *> PyUnicode_1BYTE_DATA(text), len(text))
-    if key == 0:
+    cdef uint64_t key = text_key(text)
+    if key == NO_NUMBER:
         raise ValueError(f"expected {EXPECTED_NUMBER}, found {text[:40]!r}")
     return key
 

@@ -24,7 +24,7 @@ from lookup_core.number_set cimport (
     cs_set_slot,
     cs_set_slots,
 )
-from lookup_core.packing cimport ANONYMOUS, KEYS, is_e164, is_number, pack_text, unpack_key
+from lookup_core.packing cimport ANONYMOUS, KEYS, is_e164, is_number, pack_text, text_key, unpack_key
 from lookup_core.snapshot_building cimport as_keys, build_set, number_keys, prefix_keys
 
 _HUGE_PAGE_BYTES = 2 * 2**20
@@ -278,9 +278,11 @@ cdef class Snapshot:
 
     def __contains__(self, number: str | int) -> bool:
         """Whether the number, as canonical text or packed key, is in the list or under a prefix."""
+        cdef uint64_t key
         self._check_open()
         if isinstance(number, str):
-            return _has(&self._sets, pack_text(number))
+            key = text_key(<str> number)
+            return _has(&self._sets, key if key else pack_text(number))
         if isinstance(number, int):
             # As for a set: an int that is no key is not an error, it is not there.
             if not 0 <= number < KEYS:
@@ -472,8 +474,8 @@ cdef int _write_delta(path, _File base, set changed, set changed_prefixes, uint6
 cdef int _write(
     path, c_array keys, c_array prefixes, uint64_t seed, base_identity=0, count=None
 ) except -1:
-    found, structure, lines = build_set(keys, seed)
-    _, prefix_structure, prefix_lines = build_set(prefixes, seed)
+    found, structure, lines = build_set(keys, seed, base_identity != 0)
+    _, prefix_structure, prefix_lines = build_set(prefixes, seed, True)
     snapshot_format.write_snapshot(
         Path(path),
         found if count is None else count,

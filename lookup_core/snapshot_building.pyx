@@ -13,11 +13,14 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from lookup_core.number_set cimport CS_LINE_BYTES, cs_build, cs_built, cs_built_free, cs_row
-from lookup_core.packing cimport KEYS, is_number, pack_text, prefix_chars
-
-cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    const unsigned char *PyUnicode_1BYTE_DATA(object text)
+from lookup_core.packing cimport (
+    KEYS,
+    PyUnicode_1BYTE_DATA,
+    PyUnicode_IS_ASCII,
+    is_number,
+    pack_text,
+    prefix_chars,
+)
 
 _EXPECTED_PREFIX = "'+', 1 to 14 digits of which the first is 1-9, and '*'"
 _HEAD = struct.Struct("<QII")
@@ -94,15 +97,18 @@ cdef c_array prefix_keys(prefixes, str name):
     return keys
 
 
-cdef tuple build_set(c_array keys, uint64_t seed):
-    """The set's count, structure and lines (buffers). `keys` is used up. Raises MemoryError."""
+cdef tuple build_set(c_array keys, uint64_t seed, bint beside):
+    """The set's count, structure and lines (buffers). `keys` is used up. Raises MemoryError.
+
+    beside: lookups ask it beside another set, so it is made fast rather than small.
+    """
     cdef cs_built built
     cdef uint64_t *values = <uint64_t *> keys.data.as_ulonglongs
     cdef size_t count = len(keys)
     cdef int result
     cdef cython.view.array lines
     with nogil:
-        result = cs_build(&built, values, count, seed)
+        result = cs_build(&built, values, count, seed, beside)
     try:
         if result != 0:
             raise MemoryError(f"a set of {count} numbers")

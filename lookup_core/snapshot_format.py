@@ -20,7 +20,7 @@ if sys.byteorder != "little":
 
 MAGIC = b"CALLSIEV"
 BYTE_ORDER_MARK = 0x01020304
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 ALIGNMENT = 64  # bytes; one cache line
 
 # Section i has kind i + 1.

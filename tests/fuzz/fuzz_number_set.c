@@ -138,7 +138,7 @@ static void build_and_open(const uint8_t *data, size_t size) {
     }
     uint64_t *given = copy(keys, count * sizeof *keys);
     cs_built built;
-    require(cs_build(&built, given, count, seed) == 0);
+    require(cs_build(&built, given, count, seed, (int)(seed & 1)) == 0);
     uint8_t head[CS_STRUCTURE_HEAD_BYTES];
     memcpy(head, &built.number_count, 8);
     memcpy(head + 8, &built.row_count, 4);

@@ -157,7 +157,7 @@ def section(index: int, offset: int) -> int:
         (8, "I", 0x04030201, FormatVersionError, "byte_order"),
         (8, "I", 0, CorruptSnapshotError, "byte_order"),
         (12, "I", 1, FormatVersionError, "format_version"),
-        (12, "I", 3, FormatVersionError, "format_version"),
+        (12, "I", 2, FormatVersionError, "format_version"),
         (12, "I", 0, FormatVersionError, "format_version"),
         (16, "Q", END - 64, CorruptSnapshotError, "file_length"),
         (16, "Q", 2**64 - 1, CorruptSnapshotError, "file_length"),

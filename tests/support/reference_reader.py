@@ -84,6 +84,11 @@ class Table:
         """The number's line and what stands there for it."""
         return divmod(self.mix(key - self.first), self.per_line)
 
+    def pair(self, remainder: int) -> slice:
+        """The two slots whose order in a full line says whether there are more like it."""
+        slot = 2 * ((remainder & 255) * (self.slots // 2) // 256)
+        return slice(slot, slot + 2)
+
     def remainders(self, line: int) -> list[int]:
         """What is in the slots of a line."""
         bits = int.from_bytes(self.lines[LINE * line : LINE * (line + 1)], "little")
@@ -123,7 +128,8 @@ class NumberSet:
             found = table.remainders(line)
             if remainder in found:
                 return True, read
-            if found[-1] == table.empty or found[0] < found[1]:
+            pair = found[table.pair(remainder)]
+            if found[-1] == table.empty or pair == sorted(pair):
                 break
         return False, read
 

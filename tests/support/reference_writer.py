@@ -21,7 +21,8 @@ def filled(table: Table, keys: Iterable[int]) -> tuple[Table, list[int]]:
         if len(lines[line]) < table.slots:
             lines[line].append(remainder)
         else:
-            lines[line][:2] = sorted(lines[line][:2], reverse=True)
+            pair = table.pair(remainder)
+            lines[line][pair] = sorted(lines[line][pair], reverse=True)
             left.append(key)
     data = bytearray()
     for remainders in lines:
@@ -79,7 +80,7 @@ def snapshot_file(
         body += padded
     identity = hashlib.blake2b(table + struct.pack("<Q", base_identity), digest_size=8).digest()
     header = b"CALLSIEV\x04\x03\x02\x01"
-    header += struct.pack("<IQ", 2, TABLE_END + len(body)) + identity
+    header += struct.pack("<IQ", 3, TABLE_END + len(body)) + identity
     if number_count is None:
         number_count = sum(t.number_count for t in numbers)
     header += struct.pack("<QQI8x", base_identity, number_count, 4)
