@@ -5,10 +5,11 @@ machine's cores. Each way is
 
     none          the dialplan hangs up on everybody
     mod_blacklist FreeSWITCH's own module with the same list
-    bare          a C event-socket service that answers hangup and decides nothing: the socket's
-                  own ceiling
+    bare          a C event-socket service that answers hangup and decides nothing, in sync mode:
+                  the socket's own ceiling
+    bare async    the same under the guards of the inbound flow: the ceiling of what fails open
     callsieve     freeswitch_conf/ as shipped: the inbound flow, async with socket_resume
-    callsieve sync  the mode of the flows that fail closed, for comparison
+    callsieve sync  the mode of the flows that fail closed
 
 Two figures: the time from INVITE to the final response at 20 calls a second (median of interleaved
 rounds of 100 calls), and the highest rate at which 4 s pass without a failed call, a retransmission
@@ -47,6 +48,7 @@ WAYS = {
     "none": "100",
     "mod_blacklist": "200",
     "bare": "300",
+    "bare async": "500",
     "callsieve": "+48221234567",
     "callsieve sync": "400",
 }
@@ -67,6 +69,12 @@ _PUBLIC = f"""\
     </extension>
     <extension name="bare"><condition field="destination_number" expression="^300$">
       <action application="socket" data="$${{bare_service}}"/>
+    </condition></extension>
+    <extension name="bare_async"><condition field="destination_number" expression="^500$">
+      <action application="set" data="socket_resume=true"/>
+      <action application="sched_transfer" data="+2 ${{destination_number}} XML public"/>
+      <action application="socket" data="$${{bare_service}} async full"/>
+      <action application="sched_cancel" data="${{last_sched_id}}"/>
     </condition></extension>
     <extension name="sync"><condition field="destination_number" expression="^400$">
       <action application="sched_hangup" data="+2 NORMAL_TEMPORARY_FAILURE"/>
@@ -246,12 +254,18 @@ def report(times: dict[str, float], highest: dict[str, float]) -> None:
     for way in WAYS:
         print(f"{way:16} {times[way]:8.2f} {highest[way]:16.0f}")
     more = times["callsieve"] - times["mod_blacklist"]
-    part = highest["callsieve"] / max(1, highest["bare"])
+    parts = {
+        f"{ours}, of {bare}": highest[ours] / max(1, highest[bare])
+        for ours, bare in (
+            ("callsieve sync", "bare"),
+            ("callsieve", "bare async"),
+            ("callsieve", "bare"),
+        )
+    }
     print()
     print(f"{'pass' if more <= 1.5 else 'MISS'}  mod_blacklist plus {more:.2f} ms (target: 1.5)")
-    print(
-        f"{'pass' if part >= 0.9 else 'MISS'}  {part:.2f} of the bare service's rate (target: 0.9)"
-    )
+    for what, part in parts.items():
+        print(f"{'pass' if part >= 0.9 else 'MISS'}  {part:.2f} of the rate: {what} (target: 0.9)")
 
 
 if __name__ == "__main__":

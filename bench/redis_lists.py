@@ -39,7 +39,7 @@ from tests.support.service import CALLSIEVE
 TEN_MILLION = 10_000_000
 BYTES = Target("value", "<=", 120)
 FULL_COPY = Target("value", "<=", 60)
-CONVERGED = Target("value", "<=", 200)
+CONVERGED = Target("value", "<=", 100)
 
 DAY = datetime.date(2026, 1, 1)
 DESCRIPTIONS = ("", "asked us to stop, by phone")
