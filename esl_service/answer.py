@@ -15,6 +15,7 @@ from esl_service.codec import (
     plain_text,
 )
 from screening import Decision
+from screening.sip_responses import phrase
 
 _RESUME = encode_message((), "resume")
 _EXIT = encode_message((), "exit")
@@ -28,8 +29,6 @@ from here, an asynchronous leg would be cancelled by the `resume` that it needs 
 
 # Any of these, or a blank at the end of a value, in all values at once.
 _SUSPECT = re.compile(r"['\\^]|= | \|| $")
-
-_PHRASES = {603: "Decline", 607: "Unwanted", 608: "Rejected"}
 
 # What rules say comes again and again.
 _execute = lru_cache(maxsize=1000)(execute)
@@ -81,7 +80,7 @@ def _hangup(decision: Decision) -> list[bytes]:
     if decision.call_info is not None:
         header = f"sip_rh_Call-Info=<{decision.call_info}>;purpose=jwscard"
         commands.append(_execute("set", header))
-    commands.append(_execute("respond", f"{decision.response} {_PHRASES[decision.response]}"))
+    commands.append(_execute("respond", f"{decision.response} {phrase(decision.response)}"))
     return commands
 
 

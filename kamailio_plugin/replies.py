@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from screening.sip_responses import phrase
+
 # As FreeSWITCH answers them (hangup_cause_to_sip in mod_sofia): a rule means the same there.
 _STATUS = {
     "UNALLOCATED_NUMBER": 404,
@@ -103,34 +105,6 @@ _Q850 = {
     "INTERWORKING": 127,
 }
 
-_PHRASES = {
-    403: "Forbidden",
-    404: "Not Found",
-    408: "Request Timeout",
-    410: "Gone",
-    428: "Use Identity Header",
-    429: "Provide Referrer Identity",
-    437: "Unsupported Credential",
-    438: "Invalid Identity Header",
-    480: "Temporarily Unavailable",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-    607: "Unwanted",
-    608: "Rejected",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A final reply, 400 to 699. headers: lines that say why."""
@@ -145,7 +119,7 @@ def refusal(cause: str) -> Reply:
     status = _STATUS.get(cause, _OTHER_STATUS)
     number = _Q850.get(cause)
     protocol = f"SIP;cause={status}" if number is None else f"Q.850;cause={number}"
-    return Reply(status, _PHRASES[status], f'Reason: {protocol};text="{cause}"\r\n')
+    return Reply(status, phrase(status), f'Reason: {protocol};text="{cause}"\r\n')
 
 
 def response(status: int, call_info: str | None) -> Reply:
@@ -153,4 +127,4 @@ def response(status: int, call_info: str | None) -> Reply:
     headers = f"Reason: SIP;cause={status}\r\n"
     if call_info is not None:
         headers += f"Call-Info: <{call_info}>;purpose=jwscard\r\n"
-    return Reply(status, _PHRASES[status], headers)
+    return Reply(status, phrase(status), headers)

@@ -24,10 +24,6 @@ DEFAULT_STATUS = "Blacklist"
 DEFAULT_CAUSE = "CALL_REJECTED"
 
 
-SIP_RESPONSES = (603, 607, 608)
-"""Decline, Unwanted (RFC 8197) and Rejected (RFC 8688)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Forwarding:
     """Inbound legs of listed callers, to `called` if given: hang up or redirect.

@@ -19,7 +19,6 @@ from screening.rules import (
     DEFAULT_CAUSE,
     DEFAULT_FAIL_POLICY,
     DEFAULT_STATUS,
-    SIP_RESPONSES,
     FailPolicy,
     Forwarding,
     Gateway,
@@ -28,6 +27,7 @@ from screening.rules import (
     Rules,
     SkipRule,
 )
+from screening.sip_responses import EXPECTED_RESPONSE, refuses
 
 _DIAL_STRING = re.compile(
     r"(?:sofia/(?:gateway/)?[0-9A-Za-z_.-]{1,64}|user|group|loopback)/[0-9A-Za-z+*#_.:;=@/-]{1,128}"
@@ -156,15 +156,14 @@ class _Table:
             self.problem(self.at(key), "true or false", value)
         return value is True
 
-    def number(self, key: str, choices: tuple[int, ...]) -> int | None:
-        """The number at `key`, one of `choices`; None where there is none."""
+    def number(self, key: str, expected: str, good: Callable[[int], object]) -> int | None:
+        """The number at `key`, or None where there is none; `good` says whether it will do."""
         if not self.has(key):
             return None
         value = self.take(key)
-        for choice in choices:
-            if value == choice and not isinstance(value, bool):
-                return choice
-        self.problem(self.at(key), f"one of {', '.join(map(str, choices))}", value)
+        if isinstance(value, int) and not isinstance(value, bool) and good(value):
+            return value
+        self.problem(self.at(key), expected, value)
         return None
 
     def texts(self, key: str, expected: str) -> list[tuple[str, str]] | None:
@@ -258,7 +257,7 @@ class _Reading:
             "a FreeSWITCH hang-up cause such as CALL_REJECTED",
             lambda text: text in HANGUP_CAUSES,
         )
-        response = table.number("response", SIP_RESPONSES)
+        response = table.number("response", EXPECTED_RESPONSE, refuses)
         call_info = table.text("call_info", "an https URL", _WEB_URL.fullmatch)
         redirect_kind = "a number, an extension or a SIP URI"
         redirect = table.text(

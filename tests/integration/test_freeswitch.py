@@ -207,6 +207,9 @@ def test_a_caller_is_bridged_to_a_dial_string(
         ("+48600100206", 603, "Decline"),
         ("+48600100207", 607, "Unwanted"),
         ("+48600100208", 608, "Rejected"),
+        ("+48600100220", 410, "Gone"),
+        ("+48600100221", 503, "Service Unavailable"),
+        ("+48600100222", 499, "Request Failure"),
     ],
 )
 def test_a_caller_gets_the_sip_response_of_the_rule(

@@ -167,10 +167,12 @@ REDIRECT = "[[forwarding]]\nlist='Default'\naction='redirect'\n"
             "forwarding[1].redirect: expected a number, an extension or a SIP URI, got nothing",
         ),
         (
-            f"{HANGUP}response=604",
-            "forwarding[1].response: expected one of 603, 607, 608, got 604",
+            f"{HANGUP}response=302",
+            "forwarding[1].response: expected a SIP response, 400 to 699 but 401 and 407, got 302",
         ),
-        (f"{HANGUP}response=true", "forwarding[1].response: expected one of 603, 607, 608, got"),
+        (f"{HANGUP}response=407", "forwarding[1].response: expected a SIP response, 400 to"),
+        (f"{HANGUP}response=700", "forwarding[1].response: expected a SIP response, 400 to"),
+        (f"{HANGUP}response=true", "forwarding[1].response: expected a SIP response, 400 to"),
         (
             f"{HANGUP}response=603\ncause='USER_BUSY'",
             "forwarding[1].response: expected no response beside a cause, got 603",
