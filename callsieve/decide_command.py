@@ -45,8 +45,8 @@ def decide(url: str, as_json: bool, explain: bool, **leg: Any) -> None:
     if as_json:
         explanation = {
             "flow": explained.facts.flow,
-            "callers": [asdict(party) for party in explained.facts.callers],
-            "called": asdict(explained.facts.called),
+            "callers": [party._asdict() for party in explained.facts.callers],
+            "called": explained.facts.called._asdict(),
             "rules": [asdict(step) for step in explained.steps],
         }
         extra = {"explanation": explanation} if explain else {}

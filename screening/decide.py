@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from screening.decision import Action, Decision, Outcome, Step
+from screening.decision import Decision, Outcome, Step
 from screening.facts import CallFacts, Party
 from screening.rules import Forwarding, Route, Rules, SkipRule
 
@@ -56,24 +56,43 @@ class _CannotTellError(Exception):
     """This rule has no answer; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     party: Party
     number: str
     list: str
     entry: str
     generation: int
 
-    def decision(self, rule: str, action: Action) -> Decision:
+    def forwarded(self, rule: Forwarding) -> Decision:
+        hangs_up = rule.action == "hangup"
         return Decision(
-            action,
+            rule.action,
             list=self.list,
             entry=self.entry,
             number=self.number,
-            rule=rule,
+            rule=rule.name,
+            cause=rule.cause if hangs_up else None,
+            response=rule.response if hangs_up else None,
+            call_info=rule.call_info if hangs_up else None,
+            redirect=None if hangs_up else rule.redirect,
             generation=self.generation,
-            reason=f"the {self.party.source} is on the list {self.list}",
+            reason=self._why(),
         )
+
+    def skipped(self, rule: SkipRule) -> Decision:
+        return Decision(
+            "skip",
+            list=self.list,
+            entry=self.entry,
+            number=self.number,
+            rule=rule.name,
+            status=rule.status,
+            generation=self.generation,
+            reason=self._why(),
+        )
+
+    def _why(self) -> str:
+        return f"the {self.party.source} is on the list {self.list}"
 
 
 def decide(
@@ -136,10 +155,9 @@ class _Deciding:
         if self.mark is None:
             return decision or self._continue(self._nothing_matched())
         if decision is not None:
-            return replace(decision, marked=self.mark.action)
+            return decision._replace(marked=self.mark.action)
         mark = self.mark
-        return replace(
-            self._continue(f"{mark.reason}, but the rule is not enforced"),
+        return self._continue(f"{mark.reason}, but the rule is not enforced")._replace(
             list=mark.list,
             entry=mark.entry,
             number=mark.number,
@@ -181,14 +199,7 @@ class _Deciding:
         if rule.called is not None and called is None:
             self._doubt(rule.name, "the called number cannot be read")
             return None
-        decision = hit.decision(rule.name, rule.action)
-        if rule.action == "redirect":
-            decision = replace(decision, redirect=rule.redirect)
-        else:
-            decision = replace(
-                decision, cause=rule.cause, response=rule.response, call_info=rule.call_info
-            )
-        return self._matched(rule, hit, decision)
+        return self._matched(rule, hit, hit.forwarded(rule))
 
     def _outbound(self) -> Decision | None:
         facts, rules = self.facts, self.rules
@@ -221,8 +232,7 @@ class _Deciding:
         hit = self._ask(rule.name, (self.facts.called,), rule.lists, rule.except_lists)
         if hit is None:
             return None
-        decision = replace(hit.decision(rule.name, "skip"), status=rule.status)
-        return self._matched(rule, hit, decision)
+        return self._matched(rule, hit, hit.skipped(rule))
 
     def _present(self, name: str) -> Decision | None:
         route = self.rules.routes.get(name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Flow = Literal["inbound", "outbound", "callback", "widget"]
 FLOWS: tuple[Flow, ...] = get_args(Flow)
@@ -12,8 +11,7 @@ WITHHELD = "anonymous"
 """The canonical text of a caller that withholds its number; also the list entry for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """One number of the leg, as it came and as it was read.
 
     `number` is canonical text (`+48600100200`, `1000`, `anonymous`) or None when it cannot be read;
@@ -26,8 +24,7 @@ class Party:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(NamedTuple):
     """One leg. `callers` holds each identity the caller is screened by, the principal one first."""
 
     flow: Flow
