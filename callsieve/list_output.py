@@ -108,17 +108,17 @@ def print_rejects(rejects: Sequence[Reject], total: int, err: bool = False) -> N
 
 def state(report: ListReport) -> str:
     """`generation 7, 12 entries, 1 row not read`"""
-    parts = [f"generation {report.generation}", _count(report.entries, "entry", "entries")]
+    parts = [f"generation {report.generation}", counted(report.entries, "entry", "entries")]
     if report.expired:
         parts.append(f"{report.expired} expired")
     if report.rejects:
-        parts.append(_count(report.rejects, "row", "rows") + " not read")
+        parts.append(counted(report.rejects, "row", "rows") + " not read")
     if report.unchanged:
         parts.append("unchanged")
     return ", ".join(parts)
 
 
-def _count(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 

@@ -152,7 +152,7 @@ def rollback(name: str, this_node: bool, reason: str, url: str, as_json: bool) -
             output.print_json({**output.undo_json(report, published), "all_nodes": True})
         else:
             click.echo(
-                f"{name}: rolled back on all nodes; taken back: {record_line(report.record)}"
+                f"{name}: rolled back for all nodes; taken back: {record_line(report.record)}"
             )
             output.print_undo(report, published)
         sys.exit(SOME_LEFT if report.left else 0)

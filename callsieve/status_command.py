@@ -106,8 +106,10 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 age = now - datetime.datetime.fromisoformat(moment)
                 row["age_seconds"] = round(age.total_seconds(), 1)
             problems = [too_old(found, now)]
-            if found.info.get("rejects"):
-                problems.append(f"{found.info['rejects']} rows cannot be read")
+            if rejects := found.info.get("rejects"):
+                problems.append(
+                    f"{output.counted(int(str(rejects)), 'row', 'rows')} cannot be read"
+                )
             row["problem"] = "; ".join(filter(None, problems)) or None
         elif isinstance(found, UnavailableList):
             row["problem"] = f"the snapshot cannot be used: {found.reason}"
