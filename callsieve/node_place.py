@@ -92,7 +92,7 @@ class NodePlace(Place):
             report = undo_last(self.store, name, None, origin)
         except StoreUnreachableError as error:
             raise StoreUnreachableError(
-                f"{error}; nothing was changed. On this node alone, and without Redis:"
+                f"{error}\nnothing was changed; on this node alone, and without Redis:"
                 f" callsieve rollback --this-node {quoted(name)}"
             ) from None
         if report is None:

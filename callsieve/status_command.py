@@ -110,6 +110,8 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 problems.append(
                     f"{output.counted(int(str(rejects)), 'row', 'rows')} cannot be read"
                 )
+            if place.is_shared and row["rolled_back"]:
+                problems.append("rolled back on this node only, other nodes have another list")
             row["problem"] = "; ".join(filter(None, problems)) or None
         elif isinstance(found, UnavailableList):
             row["problem"] = f"the snapshot cannot be used: {found.reason}"

@@ -116,6 +116,12 @@ def test_this_node_alone_needs_no_redis(server: RedisServer, tmp_path: Path) -> 
         record = log(server)[-1]
         assert (record["what"], record["reason"]) == ("rollback", "only here")
         assert "batch" not in record
+        done = run("status", store=nodes[0].url, **nodes[0].environment)
+        assert done.returncode == 1
+        assert "warning: Default: rolled back on this node only" in done.stderr
+        done = run("reload", "Default", store=nodes[0].url, **nodes[0].environment)
+        assert nodes[0].numbers() == {GOOD, BAD}
+        assert run("status", store=nodes[0].url, **nodes[0].environment).returncode == 0
 
         server.kill()
         done = roll_back(nodes[1])
