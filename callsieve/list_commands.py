@@ -28,6 +28,7 @@ from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
     is_published,
+    too_old,
 )
 from loader.store import (
     DEFAULT_LIST,
@@ -70,11 +71,12 @@ def list_create(name: str, reason: str, url: str) -> None:
     """Create the number list NAME, empty."""
     with opened(url, create=True) as place:
         created = place.store.create_list(name, this_process("callsieve list create", reason))
+        what = "created" if created else "already there"
         if created or name not in place.catalog.current().lists:
             report = place.publish(name, place.region)
-            click.echo(f"{name}: created ({output.state(report)})")
-        else:
-            click.echo(f"{name}: already there")
+            what += f" ({output.state(report)})"
+        click.echo(f"{name}: {what}")
+        if not created:
             sys.exit(NOTHING_TO_DO)
 
 
@@ -96,11 +98,8 @@ def list_ls(url: str, as_json: bool) -> None:
             }
             if isinstance(found, PublishedList):
                 row |= {key: found.info.get(key) for key in ("entries", "rejects")}
-                stale_after = found.info.get("stale_after")
-                if isinstance(stale_after, str) and _is_past(stale_after):
-                    warn(
-                        f"{name}: its numbers are of {found.info['as_of']}, past their maximum age"
-                    )
+                if problem := too_old(found, utc_now()):
+                    warn(f"{name}: {problem}")
             elif isinstance(found, UnavailableList):
                 warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
             else:
@@ -295,10 +294,6 @@ def _check_unused(name: str, what: str, rules: str, store: Store) -> None:
         raise BadValueError(
             f"{name}: not removed; without it {what} would say:\n{error}"
         ) from error
-
-
-def _is_past(moment: str) -> bool:
-    return datetime.datetime.fromisoformat(moment) <= utc_now()
 
 
 def _future(text: str) -> datetime.datetime:

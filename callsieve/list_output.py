@@ -13,6 +13,7 @@ from loader.csv_import import ImportReport
 from loader.csv_layout import Layout
 from loader.publishing import ListReport, StoreReport
 from loader.store import NAMED_REJECTS, AddOutcome, Entry, Reject, escaped, quoted
+from loader.undo import UndoReport
 
 # Widths come from the first rows: a list of millions is printed while it is read.
 MEASURED_ROWS = 1000
@@ -107,15 +108,17 @@ def print_rejects(rejects: Sequence[Reject], total: int, err: bool = False) -> N
 
 def state(report: ListReport) -> str:
     """`generation 7, 12 entries, 1 row not read`"""
-    parts = [f"generation {report.generation}", _count(report.entries, "entry", "entries")]
+    parts = [f"generation {report.generation}", counted(report.entries, "entry", "entries")]
     if report.expired:
         parts.append(f"{report.expired} expired")
     if report.rejects:
-        parts.append(_count(report.rejects, "row", "rows") + " not read")
+        parts.append(counted(report.rejects, "row", "rows") + " not read")
+    if report.unchanged:
+        parts.append("unchanged")
     return ", ".join(parts)
 
 
-def _count(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
@@ -123,6 +126,7 @@ def report_json(report: ListReport) -> dict[str, Any]:
     return {
         "list": report.name,
         "generation": report.generation,
+        "unchanged": report.unchanged,
         "entries": report.entries,
         "rejects": report.rejects,
         "expired": report.expired,
@@ -137,14 +141,17 @@ def print_reload(report: StoreReport[Any]) -> None:
     for name in report.withdrawn:
         click.echo(f"{escaped(name, 100)}: withdrawn, the store no longer has it")
     if report.rules:
-        click.echo(f"rules: generation {report.rules.generation}")
+        unchanged = ", unchanged" if report.rules.unchanged else ""
+        click.echo(f"rules: generation {report.rules.generation}{unchanged}")
 
 
 def reload_json(report: StoreReport[Any]) -> dict[str, Any]:
     return {
         "lists": [report_json(one) for one in report.lists],
         "withdrawn": list(report.withdrawn),
-        "rules": {"generation": report.rules.generation} if report.rules else None,
+        "rules": {"generation": report.rules.generation, "unchanged": report.rules.unchanged}
+        if report.rules
+        else None,
         "problems": list(report.problems),
     }
 
@@ -203,4 +210,32 @@ def import_json(
         "rejects_file": str(result.rejects_file) if result.rejects_file else None,
         "generation": report.generation if report else None,
         "entries": report.entries if report else None,
+    }
+
+
+def print_undo(result: UndoReport, report: ListReport) -> None:
+    click.echo(
+        f"{report.name}: {result.removed} removed, {result.restored} put back,"
+        f" {result.left} changed since and left ({state(report)})"
+    )
+    for number in result.named_left:
+        click.echo(f"  left: {number}")
+    if result.left > len(result.named_left):
+        click.echo(f"  and {result.left - len(result.named_left)} more")
+    if result.batch:
+        click.echo(f"batch: {result.batch.id}")
+
+
+def undo_json(result: UndoReport, report: ListReport) -> dict[str, Any]:
+    undone = result.record.change.batch
+    return {
+        "list": report.name,
+        "undone": undone.id if undone else None,
+        "batch": result.batch.id if result.batch else None,
+        "removed": result.removed,
+        "restored": result.restored,
+        "left": result.left,
+        "named_left": result.named_left,
+        "generation": report.generation,
+        "entries": report.entries,
     }

@@ -100,7 +100,7 @@ def show(name: str | None, last: int | None, url: str, as_json: bool) -> None:
         try:
             for record in records:
                 if last is None and not as_json:
-                    click.echo(_line(record))
+                    click.echo(record_line(record))
                 else:
                     shown.append(record)
         except BrokenLogError as error:
@@ -109,7 +109,7 @@ def show(name: str | None, last: int | None, url: str, as_json: bool) -> None:
             output.print_json([_record_json(record) for record in shown])
         else:
             for record in shown:
-                click.echo(_line(record))
+                click.echo(record_line(record))
         if problem:
             fail(problem, BROKEN)
 
@@ -213,29 +213,9 @@ def undo(batch: str, reason: str, url: str, as_json: bool) -> None:
         name = result.record.change.list
         report = place.publish_batch(name, region, result.batch)
         if as_json:
-            output.print_json(
-                {
-                    "list": name,
-                    "undone": batch,
-                    "batch": result.batch.id if result.batch else None,
-                    "removed": result.removed,
-                    "restored": result.restored,
-                    "left": result.left,
-                    "named_left": result.named_left,
-                    "generation": report.generation,
-                }
-            )
+            output.print_json(output.undo_json(result, report))
         else:
-            click.echo(
-                f"{name}: {result.removed} removed, {result.restored} put back,"
-                f" {result.left} changed since and left ({output.state(report)})"
-            )
-            for number in result.named_left:
-                click.echo(f"  left: {number}")
-            if result.left > len(result.named_left):
-                click.echo(f"  and {result.left - len(result.named_left)} more")
-            if result.batch:
-                click.echo(f"batch: {result.batch.id}")
+            output.print_undo(result, report)
         if result.left:
             sys.exit(SOME_LEFT)
         sys.exit(0 if result.batch else NOTHING_TO_DO)
@@ -255,7 +235,7 @@ def _head(record: Record) -> str:
     return " ".join(escaped(part, 100) for part in parts if part)
 
 
-def _line(record: Record) -> str:
+def record_line(record: Record) -> str:
     change = record.change
     if change.number is not None:
         detail = f" {change.number}: {_told(change.before)} -> {_told(change.after)}"

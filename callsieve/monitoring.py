@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from callsieve.addresses import Address
 from callsieve.supervisor import Health
+from loader.publishing import too_old
 from lookup_core import Catalog, PublishedList
 
 STALE_SECONDS = 10.0
@@ -73,7 +74,8 @@ class _Published(Collector):
         now = datetime.datetime.now(datetime.UTC)
         for name, found in self._catalog.current().lists.items():
             generation.add_metric((name,), found.generation)
-            available.add_metric((name,), isinstance(found, PublishedList))
+            usable = isinstance(found, PublishedList) and not too_old(found, now)
+            available.add_metric((name,), usable)
             if not isinstance(found, PublishedList):
                 continue
             moment, count = found.info.get("published_at"), found.info.get("entries")

@@ -10,13 +10,15 @@ from typing import Any
 
 from callsieve.stores import Place, StoreHealth, utc_now
 from callsieve.wiring import check_rules
-from loader.change_log import Batch
+from loader.change_log import Batch, Origin
 from loader.live_changes import Changes
-from loader.publishing import ListReport, StoreReport
+from loader.publishing import RULES_DOCUMENT, ListReport, RulesReport, StoreReport
+from loader.redis_client import StoreUnreachableError
 from loader.redis_follow import FOLLOWING, NodeReport, node_reports, state_of
 from loader.redis_node import Node
 from loader.redis_store import RedisStore
-from loader.store import Store, StoreError
+from loader.store import Store, StoreError, quoted
+from loader.undo import UndoReport, undo_last
 from lookup_core import Catalog, PublishedList
 from screening import Rules
 
@@ -32,6 +34,7 @@ class NodePlace(Place):
     """
 
     rules_name = "the store's rules"
+    is_shared = True
 
     def __init__(self, store: Store) -> None:
         assert isinstance(store, RedisStore)
@@ -83,6 +86,18 @@ class NodePlace(Place):
 
     def withdraw(self, name: str) -> None:  # noqa: ARG002
         self.node.catch_up(utc_now())
+
+    def roll_back_everywhere(self, name: str, origin: Origin) -> UndoReport | None:
+        try:
+            report = undo_last(self.store, name, None, origin)
+        except StoreUnreachableError as error:
+            raise StoreUnreachableError(
+                f"{error}\nnothing was changed; on this node alone, and without Redis:"
+                f" callsieve rollback --this-node {quoted(name)}"
+            ) from None
+        if report is None:
+            raise KeyError(name)
+        return report
 
     def publishing(self, name: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002
         """Redis is not asked: a rollback must be possible without it."""
@@ -146,7 +161,12 @@ class NodePlace(Place):
         first = self.node.catch_up(now)
         again = self.node.reread(self.store.list_names(), now)
         problems = dict.fromkeys([*self.store.problems(), *first.problems, *again.problems])
-        return StoreReport(again.lists, first.withdrawn, first.rules, tuple(problems))
+        rules = first.rules
+        in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
+        if rules is None and in_force is not None and not first.problems:
+            checked = check_rules(in_force.text, None)
+            rules = RulesReport(in_force.generation, checked, unchanged=True)
+        return StoreReport(again.lists, first.withdrawn, rules, tuple(problems))
 
 
 def _age(moment: str) -> float:

@@ -10,20 +10,23 @@ import click
 from callsieve import list_output as output
 from callsieve.command_help import epilog
 from callsieve.enforcement import wait_for_all
+from callsieve.log_commands import record_line
 from callsieve.stores import (
     BAD_VALUE,
     Place,
     fail,
     json_option,
     opened,
+    reason_option,
     store_option,
     warn,
 )
-from loader.change_log import this_process
-from loader.store import BadValueError, quoted
+from loader.change_log import Origin, this_process
+from loader.store import BadValueError, StoreError, quoted
 from lookup_core import PublishedList
 
 NOTHING_BEFORE = 1
+SOME_LEFT = 3
 NOT_EVERYWHERE = 6
 
 
@@ -102,38 +105,78 @@ def reload(
     epilog=epilog(
         "callsieve rollback Default --reason 'the import of this morning blocks customers'\n"
         "callsieve reload Default",
-        exit1="there is no generation before",
+        exit1="there is nothing before",
+        exit3="Redis: some numbers were changed since and stay as they are",
     ),
 )
 @click.argument("name", metavar="LIST")
-@click.option("--reason", default="", metavar="TEXT", help="Why; `callsieve status` shows it.")
+@click.option(
+    "--this-node",
+    is_flag=True,
+    help="Redis: on this node only, without asking Redis; the store and other nodes stay.",
+)
+@reason_option
 @store_option
 @json_option
-def rollback(name: str, reason: str, url: str, as_json: bool) -> None:
-    """Make the published LIST on this machine what it was one generation before, at once.
+def rollback(name: str, this_node: bool, reason: str, url: str, as_json: bool) -> None:
+    """Make LIST what it was before the last change, at once.
 
-    Another rollback returns to where it was. The store's own rows are not changed: `callsieve
-    reload LIST` publishes them again, and a later change of the list may do so too. To take an
-    import out of the store, use `callsieve undo`.
+    Another rollback returns to where it was. Both are in the change log.
 
-    Entries count as they did then: one that has expired since counts again until the reload.
+    In a directory, LIST as it is published becomes what it was one generation before. The rows of
+    its file are not changed: `callsieve reload LIST` publishes them again, and a change of the file
+    may do so too. To take an import out of them, use `callsieve undo`. Entries count as they did
+    then: one that has expired since counts again until the reload.
+
+    In Redis, the last change of LIST is taken back in the store, for all nodes, as `callsieve undo`
+    does it. With --this-node it is as in a directory.
     """
     with opened(url) as place:
         if name not in place.catalog.current().lists:
             raise BadValueError(f"expected a list that is published here, found {quoted(name)}")
+        origin = this_process("callsieve rollback", reason)
         try:
-            generation = place.roll_back(name, this_process("callsieve rollback", reason))
+            report = None if this_node else place.roll_back_everywhere(name, origin)
+            if report is None:
+                _roll_back_here(place, name, origin, as_json)
+                return
         except KeyError:
-            click.echo(f"{name}: there is no generation before this one")
+            problem = "there is nothing before this"
+            if as_json:
+                output.print_json({"list": name, "problem": problem})
+            else:
+                click.echo(f"{name}: {problem}")
             sys.exit(NOTHING_BEFORE)
-        entries = _entries(place, name)
+        published = place.publish_batch(name, None, report.batch)
         if as_json:
-            output.print_json({"list": name, "generation": generation, "entries": entries})
+            output.print_json({**output.undo_json(report, published), "all_nodes": True})
         else:
             click.echo(
-                f"{name}: rolled back (generation {generation}, entries: {entries});"
-                " the store's rows are unchanged"
+                f"{name}: rolled back for all nodes; taken back: {record_line(report.record)}"
             )
+            output.print_undo(report, published)
+        sys.exit(SOME_LEFT if report.left else 0)
+
+
+def _roll_back_here(place: Place, name: str, origin: Origin, as_json: bool) -> None:
+    """Raises KeyError."""
+    generation = place.roll_back_here(name, origin)
+    try:
+        place.note_roll_back(name, origin)
+    except StoreError as error:  # which is perhaps why somebody rolls back
+        warn(f"the rollback was made, and is not in the change log: {error}")
+    entries = _entries(place, name)
+    if as_json:
+        output.print_json(
+            {"list": name, "generation": generation, "entries": entries, "all_nodes": False}
+        )
+        return
+    click.echo(
+        f"{name}: rolled back on this machine (generation {generation}, entries: {entries});"
+        " the store's rows are unchanged"
+    )
+    if place.is_shared:
+        click.echo(f"other nodes have them; for all nodes: callsieve rollback {quoted(name)}")
 
 
 def _entries(place: Place, name: str) -> Any:

@@ -12,11 +12,21 @@ import click
 from callsieve import list_output as output
 from callsieve.command_help import epilog
 from callsieve.progress import progress_bar
-from callsieve.stores import json_option, opened, reason_option, store_option
+from callsieve.stores import (
+    Place,
+    json_option,
+    opened,
+    reason_option,
+    store_option,
+    utc_now,
+    warn,
+)
 from loader.attached_list import new_attached
 from loader.change_log import this_process
+from loader.publishing import too_old
 from loader.registry_file import FORMATS, NORTH_AMERICAN
 from loader.store import BadValueError, parse_date, quoted
+from lookup_core import PublishedList
 
 # How old a copy may be that is dialled from: 16 CFR 310.4(b)(3)(iv), and the CRTC's rules, II.8.
 REGISTRY_MAX_AGE = 31
@@ -87,6 +97,7 @@ def attach(
         else:
             click.echo(f"{name}: attached, as of {attached.as_of} ({output.state(report)})")
             output.print_rejects(report.named_rejects, report.rejects)
+        _warn_if_too_old(place, name)
         sys.exit(SOME_REJECTED if report.rejects else 0)
 
 
@@ -156,10 +167,17 @@ def update(
                 f" as of {last} ({output.state(report)})"
             )
             output.print_rejects(report.named_rejects, report.rejects)
+        _warn_if_too_old(place, name)
         sys.exit(SOME_REJECTED if batch.rejected else 0)
 
 
 COMMANDS: tuple[click.Command, ...] = (attach, update)
+
+
+def _warn_if_too_old(place: Place, name: str) -> None:
+    found = place.catalog.current().lists.get(name)
+    if isinstance(found, PublishedList) and (problem := too_old(found, utc_now())):
+        warn(f"{name}: {problem}: it is unavailable")
 
 
 def _days(file: Path) -> list[datetime.date]:

@@ -14,7 +14,7 @@ from callsieve import list_output as output
 from callsieve.command_help import epilog
 from callsieve.enforcement import settled_workers, worker_state, workers_without
 from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
-from loader.publishing import RULES_DOCUMENT
+from loader.publishing import RULES_DOCUMENT, too_old
 from loader.store import escaped
 from lookup_core import PublishedList, UnavailableList, View
 
@@ -87,6 +87,8 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 "published_at",
                 "age_seconds",
                 "bytes",
+                "as_of",
+                "stale_after",
                 "rolled_back",
                 "problem",
             )
@@ -98,13 +100,19 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 "rejects": found.info.get("rejects"),
                 "published_at": moment,
                 "bytes": found.snapshot.nbytes,
-                "rolled_back": found.info.get("rolled_back"),
+                **{key: found.info.get(key) for key in ("as_of", "stale_after", "rolled_back")},
             }
             if isinstance(moment, str):
                 age = now - datetime.datetime.fromisoformat(moment)
                 row["age_seconds"] = round(age.total_seconds(), 1)
-            if found.info.get("rejects"):
-                row["problem"] = f"{found.info['rejects']} rows cannot be read"
+            problems = [too_old(found, now)]
+            if rejects := found.info.get("rejects"):
+                problems.append(
+                    f"{output.counted(int(str(rejects)), 'row', 'rows')} cannot be read"
+                )
+            if place.is_shared and row["rolled_back"]:
+                problems.append("rolled back on this node only, other nodes have another list")
+            row["problem"] = "; ".join(filter(None, problems)) or None
         elif isinstance(found, UnavailableList):
             row["problem"] = f"the snapshot cannot be used: {found.reason}"
         else:

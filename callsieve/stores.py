@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
@@ -13,19 +13,21 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from callsieve.wiring import check_rules
-from loader.change_log import Batch, Origin
+from loader.change_log import Batch, Change, Origin
 from loader.dangerous_entries import Guard
 from loader.live_changes import Changes, changes_of, publish_changes
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
     StoreReport,
+    is_current,
     publish_all,
     publish_list,
     publish_lists,
     publish_rules,
 )
 from loader.store import BadValueError, Entry, Reject, Store, StoreError, escaped, open_store
+from loader.undo import UndoReport
 from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError
 from screening import Rules
 
@@ -81,6 +83,7 @@ class Place:
     """The store of a command, and where it is published. rules_name: of its rules, in messages."""
 
     rules_name = "callsieve.toml"
+    is_shared = False  # whether other machines follow the store
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -150,10 +153,10 @@ class Place:
         if name in self.catalog.current().lists:
             self.catalog.withdraw(name)
 
-    def roll_back(self, name: str, origin: Origin) -> int:
+    def roll_back_here(self, name: str, origin: Origin) -> int:
         """Publish a list as it was one generation before; the new generation.
 
-        Raises KeyError when there is none before.
+        Raises KeyError when there is none before. To be noted by note_roll_back().
         """
         with self.publishing(name):
             now = utc_now().isoformat()
@@ -166,6 +169,17 @@ class Place:
                 # Of the store's rows nothing is new: what keeps lists in step leaves this be.
                 info["version"] = found.info["version"]
             return self.catalog.roll_back(name, info)
+
+    def note_roll_back(self, name: str, origin: Origin) -> None:
+        """Put it into the change log. Raises StoreError."""
+        self.store.note(Change(name, "rollback"), origin)
+
+    def roll_back_everywhere(self, name: str, origin: Origin) -> UndoReport | None:  # noqa: ARG002
+        """Take the last change of a list back in a store that other nodes follow too.
+
+        None: nobody else follows it. Raises KeyError when there is no change, StoreError.
+        """
+        return None
 
     def publishing(self, name: str) -> contextlib.AbstractContextManager[None]:
         """No other process publishes this list on this machine meanwhile."""
@@ -180,8 +194,12 @@ class Place:
         return []
 
     def start(self) -> StoreReport[Rules]:
-        """Publish what a service that starts needs; the report has the problems."""
-        return self.publish_all()
+        """Publish what a service that starts needs; the report has the problems.
+
+        A list that was rolled back stays so while the store's rows are those that it was rolled
+        back from: nobody has asked for them again.
+        """
+        return self._publish_all(leave=self._rolled_back())
 
     def start_anew(self) -> StoreReport[Rules]:
         """Publish what the store has, whatever it has lost. Raises BadValueError."""
@@ -196,10 +214,22 @@ class Place:
 
     def publish_all(self) -> StoreReport[Rules]:
         """Publish every list and the rules; the report has the problems."""
+        return self._publish_all()
+
+    def _publish_all(self, leave: Collection[str] = ()) -> StoreReport[Rules]:
         region = None
         with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
             region = self._read_rules(lambda _: None).default_region
-        return publish_all(self.store, self.catalog, region, check_rules, utc_now())
+        return publish_all(self.store, self.catalog, region, check_rules, utc_now(), leave)
+
+    def _rolled_back(self) -> list[str]:
+        return [
+            name
+            for name, found in self.catalog.current().lists.items()
+            if isinstance(found, PublishedList)
+            and "rolled_back" in found.info
+            and is_current(self.store, self.catalog, name)
+        ]
 
     def _read_rules(self, warn: Callable[[str], object]) -> Rules:
         """By the store's rules, or those in force if they are bad."""

@@ -107,8 +107,9 @@ class Batch:
 class Change:
     """What happened to a list.
 
-    what: "add", "update" or "remove" with number, before and after; "import", "replace", "undo" or
-    "remove list" with batch; "create list".
+    what: "add", "update" or "remove" with number, before and after; "import", "replace", "undo",
+    "rollback" (of the store's rows) or "remove list" with batch; "create list"; "rollback" of what
+    one machine had published.
     """
 
     list: str

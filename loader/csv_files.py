@@ -6,6 +6,7 @@ What a record tells under `redo` is one of
     detach      that file is removed
     keep        the list's file becomes the rows `before` of this batch
     at, row     the row is appended to the list's file, which had so many bytes
+or nothing, when the list stays as it is.
 """
 
 import contextlib
@@ -107,7 +108,7 @@ class CsvFiles:
                     path.replace(kept)
                     sync_directory(path.parent)
                     sync_directory(kept.parent)
-            else:
+            elif "at" in redo:
                 self._append(path, change, int(redo["at"]), str(redo["row"]).encode())
 
     def _append(self, path: Path, change: Change, at: int, row: bytes) -> None:

@@ -345,6 +345,9 @@ class CsvStore:
     def check_batch(self, batch: Batch) -> None:
         self._batches.check(batch)
 
+    def note(self, change: Change, origin: Origin | None = None) -> None:
+        self._files.commit(change, origin, {})
+
     def log_lines(self) -> Iterator[bytes]:
         return self._files.log.lines()
 

@@ -5,7 +5,7 @@ from array import array
 
 from loader.entry_fields import expiry_from
 from loader.live_lists import LiveLists, is_over, numbers_and_prefixes
-from loader.publishing import ListReport, list_info
+from loader.publishing import ListReport, list_info, publish_numbers
 from loader.redis_edit import STEP
 from loader.redis_store import RedisStore
 from loader.store import StoreError
@@ -46,6 +46,14 @@ class NodeLists(LiveLists):
         next_expiry = self._expiries.next(name)
         entries = len(keys) + len(prefixes)
         info = list_info(entries, fields.unreadable, next_expiry, now)
-        generation = self._catalog.publish(name, keys, sorted(prefixes), info)
-        expired = len(fields.others) - len(lasting)
-        return ListReport(name, generation, entries, fields.unreadable, expired, next_expiry, ())
+        generation, unchanged = publish_numbers(self._catalog, name, keys, prefixes, info)
+        return ListReport(
+            name,
+            generation,
+            entries,
+            fields.unreadable,
+            len(fields.others) - len(lasting),
+            next_expiry,
+            (),
+            unchanged,
+        )

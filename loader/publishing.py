@@ -1,14 +1,15 @@
 """From a store to the published snapshots and rules that running services follow."""
 
 import datetime
+from array import array
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from loader.entry_fields import expiry_bytes, field_of
 from loader.key_table import count_distinct
-from loader.store import Reject, Store, StoreError, escaped, is_prefix
-from lookup_core import Catalog, CatalogError, PublishedList, SnapshotError
+from loader.store import Reject, Store, StoreError, UnknownListError, escaped, is_prefix
+from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError, readers
 
 RULES_DOCUMENT = "rules"
 
@@ -21,6 +22,7 @@ class ListReport:
 
     entries: different numbers and prefixes in force. expired: rows left out because their time is
     over. next_expiry: when the first of `entries` ends. named_rejects: the first rejects.
+    unchanged: the list was published so already, and no generation was made.
     """
 
     name: str
@@ -30,14 +32,19 @@ class ListReport:
     expired: int
     next_expiry: datetime.datetime | None
     named_rejects: tuple[Reject, ...]
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RulesReport(Generic[T]):
-    """The rules that were published: their generation, and what the check made of them."""
+    """The rules that were published: their generation, and what the check made of them.
+
+    unchanged: they were in force already.
+    """
 
     generation: int
     rules: T
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,11 @@ def _publish_whole(
     entries = count_distinct(found.keys) + len(found.prefixes)
     ending = ((field_of(number), expiry_bytes(end)) for number, end in found.ending.items())
     store.expiries.replace(name, ending)
-    generation = catalog.publish(
+    generation, unchanged = publish_numbers(
+        catalog,
         name,
         found.keys,
-        sorted(found.prefixes),
+        found.prefixes,
         {
             **list_info(entries, found.rejects, found.next_expiry, now),
             "as_of": found.as_of.isoformat() if found.as_of else None,
@@ -106,7 +114,30 @@ def _publish_whole(
         found.expired,
         found.next_expiry,
         tuple(found.named_rejects),
+        unchanged,
     )
+
+
+def publish_numbers(
+    catalog: Catalog,
+    name: str,
+    keys: "array[int]",
+    prefixes: Iterable[str],
+    info: dict[str, JSON],
+) -> tuple[int, bool]:
+    """Publish all of a list; its generation, and whether that had the same entries already.
+
+    Then the generation stays, and so does the one before it, for `callsieve rollback`. But while a
+    process has a problem with what is published, everything is written anew: what it found altered
+    may be whole by now, and it asks for another file.
+    Raises CatalogError, SnapshotError, OSError.
+    """
+    found = catalog.current().lists.get(name)
+    same_info = None
+    if isinstance(found, PublishedList) and not any(one.problems for one in readers(catalog)):
+        same_info = info | {"published_at": found.info.get("published_at")}
+    generation = catalog.publish(name, keys, sorted(prefixes), info, same_info)
+    return generation, found is not None and found.generation == generation
 
 
 def list_info(
@@ -122,9 +153,14 @@ def list_info(
 
 
 def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> RulesReport[T]:
-    """Publish the rules text. When `check` raises, nothing is published and the error goes on."""
+    """Publish the rules text, unless it is in force. When `check` raises, nothing is published and
+    the error goes on.
+    """
     text = store.rules_text()
     rules = check(text)
+    in_force = catalog.current().documents.get(RULES_DOCUMENT)
+    if in_force is not None and in_force.text == text:
+        return RulesReport(in_force.generation, rules, unchanged=True)
     return RulesReport(catalog.publish_document(RULES_DOCUMENT, text), rules)
 
 
@@ -141,6 +177,8 @@ def publish_lists(
     for name in names:
         try:
             lists.append(publish_list(store, catalog, name, region, now))
+        except UnknownListError as error:
+            problems.append(str(error))
         except (StoreError, CatalogError, SnapshotError, OSError) as error:
             problems.append(f"list {escaped(name)}: {error}")
     return StoreReport(tuple(lists), (), None, tuple(problems))
@@ -152,15 +190,18 @@ def publish_all(
     region: str | None,
     check: Callable[[str, Collection[str]], T],
     now: datetime.datetime,
+    leave: Collection[str] = (),
 ) -> StoreReport[T]:
-    """Publish every list and the rules; withdraw the lists that the store no longer has.
+    """Publish every list but those in `leave`, and the rules; withdraw the lists that the store no
+    longer has.
 
     One bad list or a bad rules file does not hold up the rest: it keeps what was published before
     and is named in the report's problems. check(text, list names): ValueError for bad rules.
     Lists are withdrawn last, and only when the new rules are in force: the old ones may use them.
     """
     names = store.list_names()
-    published = publish_lists(store, catalog, names, region, now)
+    wanted = [name for name in names if name not in leave]
+    published = publish_lists(store, catalog, wanted, region, now)
     problems = [*store.problems(), *published.problems]
     rules = None
     gone = [name for name in catalog.current().lists if name not in names]
@@ -175,6 +216,14 @@ def publish_all(
             catalog.withdraw(name)
             withdrawn.append(name)
     return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
+
+
+def too_old(found: PublishedList, now: datetime.datetime) -> str:
+    """Why the list is past its maximum age at `now` (aware), and so unavailable; "" when not."""
+    moment = found.info.get("stale_after")
+    if not isinstance(moment, str) or now < datetime.datetime.fromisoformat(moment):
+        return ""
+    return f"its numbers are of {found.info.get('as_of')}, past their maximum age"
 
 
 def is_published(catalog: Catalog, name: str, number: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from loader.change_log import FIRST_PREVIOUS, BrokenLogError, Change, Origin, Record, digest
 from loader.redis_client import RedisClient
+from loader.redis_scripts import NOTE
 
 RECORDS_AT_ONCE = 1000
 
@@ -41,6 +42,13 @@ class RedisLog:
         now = datetime.datetime.now(datetime.UTC)
         line = Record(records + 1, now, origin, change, last or FIRST_PREVIOUS).line()
         return LogStep(last, line, digest(line))
+
+    def append(self, change: Change, origin: Origin) -> None:
+        """Write a record of what changes nothing in the store."""
+        answer = b"logged"
+        while answer == b"logged":
+            step = self.next(change, origin)
+            answer = self._client.script(NOTE, [self._meta, self._key], step.arguments)
 
     def lines(self) -> Iterator[bytes]:
         """The records. Raises BrokenLogError when some are missing at the end, or the last is not

@@ -22,7 +22,7 @@ from loader.publishing import (
 )
 from loader.redis_feed import NO_CHANGE, ForkedError, TrimmedError, read_feed
 from loader.redis_store import EmptyStoreError, RedisStore, StoreState
-from loader.store import StoreError, escaped, rules_version
+from loader.store import StoreError, UnknownListError, escaped, rules_version
 from lookup_core import Catalog, CatalogError, SnapshotError
 
 T = TypeVar("T")
@@ -204,6 +204,8 @@ class Node(Generic[T]):
                     reports.append(self._lists.copy(name, now))
                 else:
                     reports.append(self._lists.change(name, changes, now))
+            except UnknownListError as error:
+                problems[name] = str(error)
             except (StoreError, CatalogError, SnapshotError, OSError) as error:
                 problems[name] = f"list {escaped(name)}: {error}"
         return reports, problems

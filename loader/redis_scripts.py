@@ -192,6 +192,16 @@ end
 return {table.concat(plain), table.concat(others), bad}
 """
 
+# KEYS: meta, log. ARGV: the log's last hash, its next record and that one's hash.
+NOTE = (
+    _LOG
+    + """
+if not log_ends(KEYS[1], ARGV[1]) then return 'logged' end
+log(KEYS[1], KEYS[2], ARGV[2], ARGV[3])
+return 'ok'
+"""
+)
+
 # KEYS: lists, meta, changes, log, new head. ARGV: name, id, most changes, the log's last hash, its
 # next record and that one's hash.
 CREATE_LIST = (

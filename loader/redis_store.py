@@ -302,6 +302,11 @@ class RedisStore:
 
     # The change log
 
+    def note(self, change: Change, origin: Origin | None = None) -> None:
+        self.check()
+        self._log.append(change, origin or this_process())
+        self._confirm(True)
+
     def log_lines(self) -> Iterator[bytes]:
         self.check()
         return self._log.lines()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:  # these import this module
     from loader.attached_list import Attached
-    from loader.change_log import Batch, BatchDetails, Origin
+    from loader.change_log import Batch, BatchDetails, Change, Origin
     from loader.csv_rows import Lines
     from loader.expiries import Expiries
     from loader.key_table import KeyTable
@@ -238,6 +238,9 @@ class Store(Protocol):
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:
         """(list, entry) of each entry that is this number or a prefix of it, expired ones too."""
+
+    def note(self, change: "Change", origin: "Origin | None" = None) -> None:
+        """Put into the change log what was done to a list without a change of what it has here."""
 
     def log_lines(self) -> Iterator[bytes]:
         """The records of the change log, from the first on; for change_log.read_records.

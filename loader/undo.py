@@ -1,4 +1,4 @@
-"""Taking a batch back: every number gets what it had before, unless it was changed since."""
+"""Taking a change back: every number gets what it had before, unless it was changed since."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from loader.store import NAMED_REJECTS, BadValueError, Edit, Entry, Reject, Stor
 
 @dataclass
 class UndoReport:
-    """What became of the batch's numbers.
+    """What became of the numbers of a batch, or of the one number of a single change.
 
     left: how many were changed since, and stay as they are; named_left: some of them.
     batch: the undo itself, which can be undone; None when nothing was taken back.
@@ -32,22 +32,58 @@ def undo(
 
     A list that was removed is made again. Raises BadValueError for an unknown batch, StoreError.
     """
-    record, batch = _find(store, identity)
-    store.check_batch(batch)
-    name = record.change.list
+    return _undone(store, _find(store, identity), "undo", region, origin)
+
+
+def undo_last(
+    store: Store, name: str, region: str | None, origin: Origin | None = None
+) -> UndoReport | None:
+    """Take the last change of a list back, as undo() does; None when there is none.
+
+    Done twice, it returns to where it was. Raises StoreError.
+    """
+    record = last_change(store, name)
+    return None if record is None else _undone(store, record, "rollback", region, origin)
+
+
+def last_change(store: Store, name: str) -> Record | None:
+    """The record of the last change of the list's entries, since the list was made."""
+    last = None
+    for record in read_records(store.log_lines()):
+        change = record.change
+        if change.list == name:
+            if change.what in ("create list", "remove list"):
+                last = None
+            elif change.number is not None or change.batch is not None:
+                last = record
+    return last
+
+
+def _undone(
+    store: Store, record: Record, what: str, region: str | None, origin: Origin | None
+) -> UndoReport:
+    """what: the change is called in the log."""
+    change, batch = record.change, record.change.batch
+    name = change.list
     report = UndoReport(record)
-    if record.change.what == "remove list":
+    if batch is not None:
+        store.check_batch(batch)
+    if change.what == "remove list":
         store.create_list(name, origin)
     with store.edit(name, region) as edit:
         left = KeyTable()
-        if batch.after is None and record.change.what == "remove list":
+        if batch is None:
+            after, before = ((entry,) if entry else () for entry in (change.after, change.before))
+            report.restored = take_back(edit, after, before, left)
+        elif batch.after is None and change.what == "remove list":
             report.restored = take_back(edit, (), store.batch_rows(batch, "before"), left)
         else:
             report.restored = edit.take_back(batch, left)
         report.removed = edit.removed
         report.left = len(left)
         report.named_left = sorted(left.numbers(NAMED_REJECTS))
-        report.batch = edit.commit(BatchDetails("undo", origin, undoes=identity))
+        details = BatchDetails(what, origin, undoes=batch.id if batch else None)
+        report.batch = edit.commit(details)
     return report
 
 
@@ -77,11 +113,11 @@ def take_back(
     return restored
 
 
-def _find(store: Store, identity: str) -> tuple[Record, Batch]:
+def _find(store: Store, identity: str) -> Record:
     for record in read_records(store.log_lines()):
         batch = record.change.batch
         if batch and batch.id == identity:
-            return record, batch
+            return record
     raise BadValueError(
         f"batch {quoted(identity)}: there is none of that name; callsieve log show names them"
     )

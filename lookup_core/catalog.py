@@ -172,16 +172,24 @@ class Catalog:
         numbers: Iterable[str | int],
         prefixes: Iterable[str] = (),
         info: Mapping[str, JSON] = MappingProxyType({}),
+        same_info: Mapping[str, JSON] | None = None,
     ) -> int:
         """Makes these the list's numbers in one step for all readers; the new generation's number.
 
         numbers, prefixes: as for Snapshot.build. info: JSON values kept with the generation.
+        same_info: when the list has these very entries already, and every byte of its files is as
+        it was written, no generation is made: the one that there is keeps its number and gets
+        these values. None: a new one is made whatever the list has.
         Raises what Snapshot.build raises, ValueError or TypeError for an info that is not JSON,
         CatalogError, OSError; readers then see no change.
         """
         plain = _plain(info)
         with self._building() as working:
             Snapshot.build(working, numbers, prefixes)
+            if same_info is not None:
+                generation = self._keep(name, working, _plain(same_info))
+                if generation:
+                    return generation
             with self._writing() as contents:
                 row = contents.lists.get(name)
                 generation = 1 + (row.generation if row else contents.last_generations.get(name, 0))
@@ -191,6 +199,34 @@ class Catalog:
                     generation, _Files(generation, 0, plain), row.files if row else None
                 )
         return generation
+
+    def _keep(self, name: str, built: Path, info: dict[str, JSON]) -> int:
+        """Leave a list that is intact and has the entries of `built`; its generation, 0 for none.
+
+        As with publish(), what others publish meanwhile is older news than what was built.
+        """
+        with self._locked():  # or the files might be deleted before they are open
+            row = _load(self._file).lists.get(name)
+            if row is None:
+                return 0
+            try:
+                found = self._open(name, row.files)
+            except (SnapshotError, OSError):
+                return 0
+        try:
+            if not found.has_entries_of(Snapshot.open(built)):
+                return 0
+            found.verify()
+        except SnapshotError:
+            return 0
+        if row.files.info == info:
+            return row.generation
+        with self._writing() as contents:
+            now = contents.lists.get(name)
+            if now is None or now.files != row.files:
+                return 0
+            contents.lists[name] = replace(now, files=replace(now.files, info=info))
+        return row.generation
 
     def change(
         self,
@@ -452,7 +488,7 @@ class Catalog:
                 problems.append(f"list {name!r}: generation {generation}: {distrusted}")
                 continue
             if isinstance(old, PublishedList) and old.generation == generation:
-                lists[name] = old
+                lists[name] = old if old.info == files.info else replace(old, info=files.info)
                 continue
             try:
                 snapshot = self._open(name, files)

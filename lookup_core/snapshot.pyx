@@ -384,6 +384,22 @@ cdef class Snapshot:
             self.path, "numbers.lines", f"{self._count} numbers", "another number of them"
         )
 
+    def has_entries_of(self, Snapshot other not None) -> bool:
+        """Whether the two have the same numbers and prefixes. Raises CorruptSnapshotError."""
+        cdef uint64_t slot, key
+        if len(self) != len(other) or set(self.prefixes) != set(other.prefixes):
+            return False
+        # As in contains_many().
+        held = (self._base, self._delta)
+        cdef Sets sets = self._sets
+        cdef uint64_t slots = other._slots()
+        for slot in range(slots):
+            key = other._key_in(slot)
+            if key and not _has_number(&sets, key):
+                return False
+        del held
+        return True
+
     @property
     def prefixes(self) -> tuple[str, ...]:
         """The prefix entries, such as "+48700*"."""

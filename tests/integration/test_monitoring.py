@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -75,6 +76,17 @@ def test_legs_and_lists_are_counted_over_all_workers(monitored: Monitored) -> No
     figures = monitored.figures()
     assert figures["callsieve_list_generation", "Default"] == 2
     assert figures["callsieve_list_entries", "Default"] == entries + 1
+
+
+def test_a_list_past_its_maximum_age_is_not_available(monitored: Monitored, tmp_path: Path) -> None:
+    registry = tmp_path / "registry.txt"
+    registry.write_text("201,5550123\n")
+    for as_of, available in (("2020-01-01", 0), (datetime.date.today().isoformat(), 1)):
+        options = ["--format", "ftc", "--as-of", as_of, str(registry)]
+        assert monitored.service.command("list", "attach", "US", *options).returncode == 0
+        figures = monitored.figures()
+        assert figures["callsieve_list_available", "US"] == available
+        assert figures["callsieve_list_entries", "US"] == 1
 
 
 def test_errors_are_counted_by_kind_and_no_text_of_a_peer_is_a_label(monitored: Monitored) -> None:

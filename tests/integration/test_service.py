@@ -132,7 +132,10 @@ def test_legs_are_decided_while_the_store_is_reloaded(service: Service) -> None:
     callers = [threading.Thread(target=call) for _ in range(4)]
     for caller in callers:
         caller.start()
-    for _ in range(3):
+    for at in range(3):
+        with (service.store / "lists" / "Default.csv").open("a") as file:
+            file.write(f"+4851100000{at}\n")
+        assert ", unchanged" in service.command("reload", "VIP").stdout
         assert service.command("reload").returncode == 0
     stop.set()
     for caller in callers:

@@ -196,7 +196,7 @@ def test_rejects_show_in_status(new_csv_store: NewStore) -> None:
         "nonsense\n+48600100200\n"
     )
     on(url, "reload")
-    assert "Default: 1 rows cannot be read" in on(url, "status", code=1).stderr
+    assert "Default: 1 row cannot be read" in on(url, "status", code=1).stderr
     assert status(url, code=1)["lists"][0]["rejects"] == 1
 
 

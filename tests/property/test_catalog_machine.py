@@ -82,6 +82,35 @@ class CatalogMachine(RuleBasedStateMachine):
         self.committed(name, generation, entries)
 
     @precondition(lambda self: self.lists)
+    @rule(data=st.data(), other=st.booleans(), info=JSON_INFO, same_info=JSON_INFO, by=BY)
+    def publish_unless_it_is_the_same(
+        self,
+        data: st.DataObject,
+        other: bool,
+        info: dict[str, Any],
+        same_info: dict[str, Any],
+        by: int,
+    ) -> None:
+        """The very entries of the list, or one more or less."""
+        name = data.draw(st.sampled_from(sorted(self.lists)))
+        now = self.lists[name].now
+        numbers, prefixes = set(now.numbers), set(now.prefixes)
+        if other:
+            changed, one = data.draw(
+                st.sampled_from([(numbers, "112"), (prefixes, "+1*"), (prefixes, "+487*")])
+                | st.tuples(st.just(numbers), NUMBER)
+            )
+            changed ^= {one}
+        generation = self.readers[by].publish(name, numbers, prefixes, info, same_info)
+        if other:
+            entries = Entries(frozenset(numbers), frozenset(prefixes), info, generation)
+            self.committed(name, generation, entries)
+            return
+        assert generation == self.lists[name].generation
+        self.commits += same_info != now.info
+        self.lists[name] = replace(self.lists[name], now=replace(now, info=same_info))
+
+    @precondition(lambda self: self.lists)
     @rule(
         data=st.data(),
         add=st.lists(NUMBER, max_size=8),

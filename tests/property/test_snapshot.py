@@ -4,13 +4,14 @@ import random
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lookup_core import Snapshot, pack
-from tests.support.numbers import E164, LISTS, NUMBER
+from tests.support.numbers import E164, LISTS, NUMBER, PREFIXES
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,28 @@ def test_the_longest_prefix_wins(path: Path, number: str, lengths: set[int]) -> 
         prefixes.remove(longest)
         snapshot = built(path, [], prefixes)
     assert snapshot.match(number) is None
+
+
+@given(data=st.data(), numbers=LISTS, prefixes=PREFIXES, add=LISTS)
+def test_two_have_the_same_entries_or_not(
+    path: Path, data: st.DataObject, numbers: list[str], prefixes: list[str], add: list[str]
+) -> None:
+    """Also when one of them is a file and a delta over it."""
+    remove = data.draw(st.lists(st.sampled_from([*numbers, "1000"])))
+    remove_prefixes = data.draw(st.lists(st.sampled_from([*prefixes, "+1*"])))
+    with TemporaryDirectory() as directory:
+        base_path = Path(directory) / "base"
+        Snapshot.build(base_path, numbers, prefixes)
+        delta = Path(directory) / "delta"
+        Snapshot.build_delta(delta, Snapshot.open(base_path), add, remove, (), remove_prefixes)
+        changed = Snapshot.open(base_path, delta=delta)
+        now = set(numbers) - set(remove) | set(add), set(prefixes) - set(remove_prefixes)
+        others = [now, (now[0] ^ {"1000"}, now[1]), (now[0], now[1] ^ {"+1*"}), (set(), set())]
+        for other_numbers, other_prefixes in others:
+            other = built(path, sorted(other_numbers), sorted(other_prefixes))
+            same = (other_numbers, other_prefixes) == now
+            assert changed.has_entries_of(other) == same
+            assert other.has_entries_of(changed) == same
 
 
 def test_nothing_to_draw(path: Path) -> None:

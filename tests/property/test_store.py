@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from loader import redis_buckets, redis_edit
-from loader.change_log import BatchDetails
+from loader.change_log import BatchDetails, Change, read_records
 from loader.redis_store import RedisStore
 from loader.store import (
     AddOutcome,
@@ -30,7 +30,7 @@ from loader.store import (
     open_store,
     rules_version,
 )
-from loader.undo import undo
+from loader.undo import undo, undo_last
 from tests.conftest import NewStore
 from tests.support.logged_lists import by_the_log, in_the_lists
 from tests.support.many_entries import add_many
@@ -193,6 +193,39 @@ class StoreMachine(RuleBasedStateMachine):
         found = {e.number: e for e in self.store.entries(name, REGION) if isinstance(e, Entry)}
         assert found == self.model[name]
         self.model[name] = found  # the order may be another
+
+    @rule(data=st.data(), entry=entries, removed=st.booleans())
+    def take_back_the_last(self, data: st.DataObject, entry: Entry, removed: bool) -> None:
+        """A single change; and the taking back, too."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+
+        def found() -> dict[str, Entry]:
+            rows = self.store.entries(name, REGION)
+            return {row.number: row for row in rows if isinstance(row, Entry)}
+
+        before = found()
+        if removed:
+            is_changed = bool(self.store.remove(name, entry.number, REGION))
+        else:
+            is_changed = self.store.add(name, entry, REGION) is not AddOutcome.PRESENT
+        if not is_changed:
+            return
+        after = found()
+        for expected in (before, after, before):
+            report = undo_last(self.store, name, REGION)
+            assert report is not None
+            assert report.left == 0
+            assert found() == expected
+        self.model[name] = found()  # the order may be another
+
+    @rule(data=st.data())
+    def note(self, data: st.DataObject) -> None:
+        """It changes nothing but the log."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        records = sum(1 for _ in self.store.log_lines())
+        self.store.note(Change(name, "rollback"))
+        *_, last = read_records(self.store.log_lines())
+        assert (last.serial, last.change) == (records + 1, Change(name, "rollback"))
 
     @rule(data=st.data(), number=numbers)
     def remove(self, data: st.DataObject, number: str) -> None:

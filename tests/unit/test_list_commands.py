@@ -113,13 +113,20 @@ def test_lists(shell: Shell) -> None:
     assert shell.run("list", "ls").output.splitlines() == [
         "list       entries  rejects  generation",
         "Default          0        0           1",
-        "Łódź & co        0        0           2",
+        "Łódź & co        0        0           1",
     ]
     rows = json.loads(shell.run("list", "ls", "--json").output)
     assert rows[0] == {"list": "Default", "entries": 0, "rejects": 0, "generation": 1}
     assert shell.run("list", "remove", "Łódź & co").output == "Łódź & co: removed\n"
     assert "Łódź & co" not in Catalog(shell.directory / "snapshots").current().lists
     assert "cannot be removed" in shell.run("list", "remove", "Default", code=2).output
+
+
+def test_a_list_made_by_hand_is_there_already_and_is_published(shell: Shell) -> None:
+    shell.write("lists/VIP.csv", "number\n600100200\n")
+    output = shell.run("list", "create", "VIP", code=1).output
+    assert output == "VIP: already there (generation 1, 1 entry)\n"
+    assert shell.published("VIP").match("+48600100200")
 
 
 def test_a_list_that_a_rule_uses_is_not_removed(

@@ -119,8 +119,8 @@ def test_change_files_are_applied_in_order(shell: Shell) -> None:
     assert "changes since 2026-01-08: expected changes since 2026-01-01" in output
     assert "a change file is missing between" in output
     output = shell.run("list", "update", "US", first).output
-    assert output == (
-        "US: 1 added, 1 deleted, 0 rejected, as of 2026-01-08 (generation 2, 3 entries)\n"
+    assert output.splitlines()[0] == (
+        "US: 1 added, 1 deleted, 0 rejected, as of 2026-01-08 (generation 2, 3 entries)"
     )
     assert sorted(numbers(shell)) == ["+12015550124", "+12015550199", "+12025550125"]
     assert set(shell.published("US").snapshot) == set(numbers(shell))
@@ -181,10 +181,10 @@ def test_a_file_that_was_changed_or_is_gone_keeps_what_was_published(shell: Shel
     assert shell.published("US").match("+12015550123")
 
 
-def attach_of(shell: Shell, as_of: datetime.date, *options: str) -> None:
+def attach_of(shell: Shell, as_of: datetime.date, *options: str) -> str:
     file = registry(shell, "us.txt", "201,5550123\n")
     command = ["list", "attach", "US", "--format", "ftc", file, "--as-of", as_of.isoformat()]
-    shell.run(*command, *options)
+    return shell.run(*command, *options).output
 
 
 @pytest.mark.parametrize("age", [0, 31, 32, 400])
@@ -201,10 +201,15 @@ def test_past_its_maximum_age_a_list_is_unavailable(shell: Shell, age: int) -> N
             assert (decision["action"], decision["status"]) == ("skip", "Screening unavailable")
             assert "past their maximum age" in decision["reason"]
     assert ("past their maximum age" in shell.run("list", "ls").output) == (age > 31)
+    status = shell.run("status", "--json", code=int(age > 31)).output
+    rows = {row["list"]: row for row in json.loads(status.partition("warning: ")[0])["lists"]}
+    assert ("past their maximum age" in (rows["US"]["problem"] or "")) == (age > 31)
+    assert rows["US"]["as_of"] == (TODAY - datetime.timedelta(days=age)).isoformat()
 
 
 def test_the_maximum_age_can_be_set(shell: Shell) -> None:
-    attach_of(shell, TODAY - datetime.timedelta(days=8), "--max-age", "7")
+    output = attach_of(shell, TODAY - datetime.timedelta(days=8), "--max-age", "7")
+    assert "past their maximum age: it is unavailable" in output
     assert "past their maximum age" in shell.run("list", "ls").output
     attach_of(shell, TODAY - datetime.timedelta(days=8), "--max-age", "8")
     assert "past their maximum age" not in shell.run("list", "ls").output

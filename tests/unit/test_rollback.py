@@ -1,4 +1,4 @@
-"""`callsieve rollback`: the generation before, and the store left as it is."""
+"""`callsieve rollback` in a directory: the generation before, and the store left as it is."""
 
 from __future__ import annotations
 
@@ -48,12 +48,16 @@ def test_twice_returns_to_where_it_was(shell: Shell) -> None:
 def test_without_a_generation_before_nothing_is_done(shell: Shell) -> None:
     shell.run("list", "create", "New")
     generation = shell.published("New").generation
-    shell.run("rollback", "New", code=1)
+    output = shell.run("rollback", "New", code=1).output
+    assert output == "New: there is nothing before this\n"
+    answer = json.loads(shell.run("rollback", "New", "--json", code=1).output)
+    assert answer == {"list": "New", "problem": "there is nothing before this"}
     assert shell.published("New").generation == generation
     assert "found 'Nope'" in shell.run("rollback", "Nope", code=2).output
 
 
 def test_a_file_that_cannot_be_opened_is_not_returned_to(shell: Shell) -> None:
+    shell.write("lists/Default.csv", "number\n600100203\n")
     shell.run("reload", "Default")  # a file of its own, not a change of the one before
     now = shell.published()
     for path in (shell.directory / "snapshots").glob("*.snapshot"):
@@ -62,3 +66,30 @@ def test_a_file_that_cannot_be_opened_is_not_returned_to(shell: Shell) -> None:
     shell.run("rollback", "Default", code=5)
     assert shell.published().generation == now.generation
     assert set(shell.published().snapshot) == set(now.snapshot)
+
+
+def test_the_change_log_has_it(shell: Shell) -> None:
+    shell.run("rollback", "Default", "--reason", "wrong one")
+    shell.run("rollback", "Default")
+    first, second = json.loads(shell.run("log", "show", "--json", "--last", "2").output)
+    assert (first["what"], first["list"], first["reason"]) == ("rollback", "Default", "wrong one")
+    assert first["command"] == "callsieve rollback"
+    assert (second["what"], second["reason"]) == ("rollback", "")
+    assert "rollback Default rollback (wrong one)" in shell.run("log", "show").output
+    shell.run("log", "verify")
+    # It is no change of a number: what happened to one is as it was.
+    assert "rollback" not in shell.run("evidence", "600100201").output
+    numbers = [entry["number"] for entry in shown(shell)]
+    assert numbers == ["+48600100200", "+48600100201"]
+
+
+def test_a_log_that_is_not_whole_does_not_hold_it_up(shell: Shell) -> None:
+    (shell.directory / "changes.log").write_bytes(b"")
+    output = shell.run("rollback", "Default").output
+    assert "warning: the rollback was made, and is not in the change log: " in output
+    assert set(shell.published().snapshot) == {"+48600100200"}
+
+
+def shown(shell: Shell) -> list[dict[str, object]]:
+    found = json.loads(shell.run("list", "show", "--json").output)
+    return list(found["entries"])
