@@ -13,7 +13,7 @@ import time
 
 import structlog
 
-from callsieve.supervisor import Spawn
+from callsieve.supervisor import Job, Spawn
 
 RESTART_SECONDS = 1.0
 
@@ -38,7 +38,7 @@ class Following:
         self._running = True
         command = [sys.executable, "-m", "callsieve", "follow", "--with-parent"]
         environment = {"CALLSIEVE_STORE": self._url}
-        self._spawn(command, environment, self._ended, standard_input=self._input)
+        self._spawn(Job(command, environment, standard_input=self._input), self._ended)
 
     def _ended(self, exit_code: int) -> None:
         self._log.error("follower_ended", exit_code=exit_code)

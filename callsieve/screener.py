@@ -15,6 +15,7 @@ from typing import Protocol
 from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
 from loader.numbers import check_region, read_number
+from loader.publishing import RULES_DOCUMENT
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
 from screening import (
     FLOWS,
@@ -32,8 +33,6 @@ from screening import (
 )
 from screening import UnavailableList as NoList
 from screening.rules import Gateway, Network
-
-RULES_DOCUMENT = "rules"
 
 
 class Leg(Protocol):

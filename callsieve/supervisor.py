@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -47,18 +46,22 @@ LEGS_LOST = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-class Spawn(Protocol):
-    """`Supervisor.spawn`."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A command that runs beside the workers.
 
-    def __call__(
-        self,
-        command: list[str],
-        environment: dict[str, str],
-        ended: Callable[[int], None],
-        *,
-        standard_input: int | None = None,
-        errors: Path | None = None,
-    ) -> None: ...
+    environment: over the supervisor's own. standard_input: a descriptor. errors: a file for its
+    standard error.
+    """
+
+    command: list[str]
+    environment: dict[str, str]
+    standard_input: int | None = None
+    errors: Path | None = None
+
+
+Spawn = Callable[[Job, Callable[[int], None]], None]
+"""`Supervisor.spawn`."""
 
 
 @dataclass(eq=False)
@@ -155,26 +158,15 @@ class Supervisor:
             self._report()
         return self._exit_code
 
-    def spawn(
-        self,
-        command: list[str],
-        environment: dict[str, str],
-        ended: Callable[[int], None],
-        *,
-        standard_input: int | None = None,
-        errors: Path | None = None,
-    ) -> None:
-        """Run a command beside the workers; ended(exit code).
-
-        standard_input: a descriptor. errors: a file for its standard error.
-        """
+    def spawn(self, job: Job, ended: Callable[[int], None]) -> None:
+        """Start a job; ended(exit code)."""
         actions: list[object] = []
-        if standard_input is not None:
-            actions.append((os.POSIX_SPAWN_DUP2, standard_input, 0))
-        if errors is not None:
+        if job.standard_input is not None:
+            actions.append((os.POSIX_SPAWN_DUP2, job.standard_input, 0))
+        if job.errors is not None:
             flags = os.O_WRONLY | os.O_CREAT
-            actions.append((os.POSIX_SPAWN_OPEN, 2, str(errors), flags, 0o600))
-        pid = _spawn(command, os.environ | environment, actions)
+            actions.append((os.POSIX_SPAWN_OPEN, 2, str(job.errors), flags, 0o600))
+        pid = _spawn(job.command, os.environ | job.environment, actions)
         self._jobs[pid] = ended
 
     # Signals

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from callsieve.supervisor import Spawn
+from callsieve.supervisor import Job, Spawn
 from loader.live_lists import LiveLists
 from loader.publishing import is_current
 from loader.store import Store, StoreError
@@ -88,4 +88,4 @@ class Upkeep:
 
         self._running = True
         command = [sys.executable, "-m", "callsieve", "upkeep"]
-        self._spawn(command, {"CALLSIEVE_STORE": self._store.url}, ended, errors=errors)
+        self._spawn(Job(command, {"CALLSIEVE_STORE": self._store.url}, errors=errors), ended)

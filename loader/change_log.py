@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from loader.store import BadValueError, Entry, StoreError, check_description, escaped
+from loader.store import AddOutcome, BadValueError, Entry, StoreError, check_description, escaped
 
 FIRST_PREVIOUS = "0" * 64
 MAX_RECORD = 65_536
@@ -101,6 +101,31 @@ class Batch:
     source: str | None = None
     source_sha256: str | None = None
     undoes: str | None = None
+
+    @classmethod
+    def of_edit(
+        cls,
+        identity: str,
+        counts: Mapping[AddOutcome, int],
+        removed: int,
+        before: BatchFile | None,
+        after: BatchFile | None,
+        details: BatchDetails,
+    ) -> "Batch":
+        """counts: numbers that were put, by what came of it. removed: numbers taken out."""
+        return cls(
+            identity,
+            counts[AddOutcome.ADDED],
+            counts[AddOutcome.UPDATED],
+            removed,
+            counts[AddOutcome.PRESENT],
+            details.rejected,
+            before,
+            after,
+            details.source,
+            details.source_sha256,
+            details.undoes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,19 +310,8 @@ class CsvStore:
     def _make_batch(
         self, name: str, edit: CsvEdit, prepared: Prepared, details: BatchDetails
     ) -> Batch:
-        counts = edit.counts
-        batch = Batch(
-            new_batch_id(),
-            counts[AddOutcome.ADDED],
-            counts[AddOutcome.UPDATED],
-            edit.removed,
-            counts[AddOutcome.PRESENT],
-            details.rejected,
-            prepared.before,
-            prepared.after,
-            details.source,
-            details.source_sha256,
-            details.undoes,
+        batch = Batch.of_edit(
+            new_batch_id(), edit.counts, edit.removed, prepared.before, prepared.after, details
         )
         parts = (("before", edit.before), ("after", edit.after))
         files = {part: working for part, working in parts if getattr(prepared, part)}

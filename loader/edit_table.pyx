@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loader.key_table cimport KeyTable, entry_key
-from loader.plain_rows cimport NEVER, PlainReader, PlainRow, Text, line_size
+from loader.plain_rows cimport NEVER, PlainReader, PlainRow, Text, Walk, line_size, walk_from
 from loader.row_file cimport RowFile
 
 cdef enum:
@@ -86,24 +86,16 @@ cdef class EditTable:
 
         Gives where the first row is that is not plain or not whole, and the lines before it.
         """
-        cdef const char *text = PyBytes_AS_STRING(buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
-        cdef Py_ssize_t size, taken
+        cdef Walk walk = walk_from(buffer, at)
         cdef PlainRow row
         cdef uint64_t *value
-        cdef int lines = 0
-        while at < end:
-            size = line_size(text + at, end - at, &taken)
-            if size < 0 or not self._reader.read(text + at, size, &row):
-                break
+        while self._reader.next(&walk, &row):
             value = self._table.place(row.key)
             if value[0] == 0:
-                value[0] = LISTED | <uint64_t> (base + at)
+                value[0] = LISTED | <uint64_t> (base + walk.at)
                 if row.expires_at == NEVER:
                     value[0] |= SIMPLE
-            at += taken
-            lines += 1
-        return at, lines
+        return walk.at, walk.lines
 
     def learn(self, uint64_t key, int64_t offset) -> None:
         """Learn a row of the list that is not plain."""
@@ -120,16 +112,10 @@ cdef class EditTable:
         Gives where the first row is that is not plain, not whole or not for this method, and the
         lines before it.
         """
-        cdef const char *text = PyBytes_AS_STRING(buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
-        cdef Py_ssize_t size, taken
+        cdef Walk walk = walk_from(buffer, at)
         cdef PlainRow row
         cdef uint64_t *value
-        cdef int lines = 0
-        while at < end:
-            size = line_size(text + at, end - at, &taken)
-            if size < 0 or not reader.read(text + at, size, &row) or row.expires.size:
-                break
+        while reader.next(&walk, &row) and row.expires.size == 0:
             if kept_out is not None and (
                 row.number.text[0] != c'+' or kept_out.covering(row.key)
             ):
@@ -149,9 +135,7 @@ cdef class EditTable:
                     self._merge(value, &row, line_end)
             else:
                 break
-            at += taken
-            lines += 1
-        return at, lines
+        return walk.at, walk.lines
 
     cdef int _merge(self, uint64_t *value, PlainRow *row, bytes line_end) except -1:
         """Change what a number has to what `row` says, if that is more than is there."""
@@ -341,22 +325,14 @@ cdef class EditTable:
 
         replace: numbers that nothing was said about go.
         """
-        cdef const char *text = PyBytes_AS_STRING(buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
-        cdef Py_ssize_t size, taken
+        cdef Walk walk = walk_from(buffer, at)
         cdef PlainRow row
         cdef uint64_t *value
-        cdef int lines = 0
-        while at < end:
-            size = line_size(text + at, end - at, &taken)
-            if size < 0 or not self._reader.read(text + at, size, &row):
-                break
+        while self._reader.next(&walk, &row):
             value = self._table.find(row.key)
-            if self._copy(value, text + at, taken, base + at, out, replace):
+            if self._copy(value, walk.text + walk.at, walk.taken, base + walk.at, out, replace):
                 self._write(self._before, &row, b"\n")
-            at += taken
-            lines += 1
-        return at, lines
+        return walk.at, walk.lines
 
     def copy_one(self, uint64_t key, bytes raw not None, int64_t offset, RowFile out not None,
                  bint replace, bytes row not None) -> None:

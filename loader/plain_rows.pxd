@@ -24,6 +24,13 @@ cdef struct PlainRow:
     Text expires            # blank or YYYY-MM-DDTHH:MM:SSZ
     int64_t expires_at      # seconds since 1970, NEVER when blank
 
+cdef struct Walk:           # through the rows of a buffer
+    const char *text
+    Py_ssize_t end
+    Py_ssize_t at           # the row that was read last
+    Py_ssize_t taken        # its size with its line end; 0 before there is one
+    int lines               # before it
+
 cdef class PlainReader:
     cdef readonly bytes delimiter
     cdef readonly int width
@@ -34,7 +41,9 @@ cdef class PlainReader:
     cdef dict _days
 
     cdef bint read(self, const char *line, Py_ssize_t size, PlainRow *row) except -1
+    cdef bint next(self, Walk *walk, PlainRow *row) except -1
     cdef bint _read_number(self, Text cell, PlainRow *row) except -1
     cdef bint _read_date(self, Text cell, PlainRow *row) except -1
 
+cdef Walk walk_from(bytes buffer, Py_ssize_t at) noexcept
 cdef Py_ssize_t line_size(const char *text, Py_ssize_t size, Py_ssize_t *taken) noexcept nogil

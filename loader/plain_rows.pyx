@@ -32,6 +32,17 @@ cdef Py_ssize_t line_size(const char *text, Py_ssize_t size, Py_ssize_t *taken) 
     return end - text
 
 
+cdef Walk walk_from(bytes buffer, Py_ssize_t at) noexcept:
+    """Through the rows from buffer[at] on, for PlainReader.next; the buffer has to outlive it."""
+    cdef Walk walk
+    walk.text = PyBytes_AS_STRING(buffer)
+    walk.end = PyBytes_GET_SIZE(buffer)
+    walk.at = at
+    walk.taken = 0
+    walk.lines = 0
+    return walk
+
+
 cdef inline Text stripped(Text cell) noexcept nogil:
     while cell.size and cell.start[0] == c' ':
         cell.start += 1
@@ -179,6 +190,24 @@ cdef class PlainReader:
         row.description = wanted[2]
         return self._read_date(wanted[1], row) and self._read_number(wanted[0], row)
 
+    cdef bint next(self, Walk *walk, PlainRow *row) except -1:
+        """Read the row behind the one that was read last.
+
+        False: it is not plain or not whole, or there is none; walk.at is where it would be.
+        """
+        cdef Py_ssize_t size, taken
+        if walk.taken:
+            walk.at += walk.taken
+            walk.lines += 1
+            walk.taken = 0
+        if walk.at >= walk.end:
+            return False
+        size = line_size(walk.text + walk.at, walk.end - walk.at, &taken)
+        if size < 0 or not self.read(walk.text + walk.at, size, row):
+            return False
+        walk.taken = taken
+        return True
+
     cdef bint _read_number(self, Text cell, PlainRow *row) except -1:
         if cell.size == 0:
             return False
@@ -217,22 +246,14 @@ cdef class PlainReader:
         Gives where the first row is that is not plain or not whole, or that does not count for
         ever, and the lines before it.
         """
-        cdef const char *text = PyBytes_AS_STRING(buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
-        cdef Py_ssize_t size, taken
+        cdef Walk walk = walk_from(buffer, at)
         cdef Py_ssize_t count = len(keys)
         cdef PlainRow row
-        cdef int lines = 0
-        while at < end:
-            size = line_size(text + at, end - at, &taken)
-            if size < 0 or not self.read(text + at, size, &row) or row.expires_at != NEVER:
-                break
-            at += taken
-            lines += 1
+        while self.next(&walk, &row) and row.expires_at == NEVER:
             resize_smart(keys, count + 1)
             keys.data.as_ulonglongs[count] = row.key
             count += 1
-        return at, lines
+        return walk.at, walk.lines
 
     def find(self, bytes buffer, Py_ssize_t at, uint64_t number):
         """Look for the number with this key in the plain rows from `at` on.
@@ -240,17 +261,9 @@ cdef class PlainReader:
         Gives where the first row is that is not plain or not whole, or is just behind the number's,
         the lines before that place, and where the number's row is (None: not found).
         """
-        cdef const char *text = PyBytes_AS_STRING(buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
-        cdef Py_ssize_t size, taken
+        cdef Walk walk = walk_from(buffer, at)
         cdef PlainRow row
-        cdef int lines = 0
-        while at < end:
-            size = line_size(text + at, end - at, &taken)
-            if size < 0 or not self.read(text + at, size, &row):
-                break
-            at += taken
-            lines += 1
+        while self.next(&walk, &row):
             if row.key == number:
-                return at, lines, at - taken
-        return at, lines, None
+                return walk.at + walk.taken, walk.lines + 1, walk.at
+        return walk.at, walk.lines, None

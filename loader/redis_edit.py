@@ -122,18 +122,13 @@ class RedisEdit:
         prepared = self._prepare()
         if prepared is None:
             return None
-        batch = Batch(
+        batch = Batch.of_edit(
             prepared.identity,
-            self._counts[AddOutcome.ADDED],
-            self._counts[AddOutcome.UPDATED],
+            self._counts,
             self._removed,
-            self._counts[AddOutcome.PRESENT],
-            details.rejected,
             prepared.before,
             prepared.after,
-            details.source,
-            details.source_sha256,
-            details.undoes,
+            details,
         )
         change = Logged(self._name, details.what, batch=batch)
         origin = details.origin or this_process()

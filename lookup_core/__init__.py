@@ -1,13 +1,7 @@
 """Packed numbers, the snapshot of a number list, and the catalog of generations."""
 
-from lookup_core.catalog import (
-    JSON,
-    Catalog,
-    Document,
-    PublishedList,
-    UnavailableList,
-    View,
-)
+from lookup_core.catalog import Catalog
+from lookup_core.catalog_file import JSON
 from lookup_core.errors import (
     CatalogError,
     CorruptSnapshotError,
@@ -17,6 +11,7 @@ from lookup_core.errors import (
 from lookup_core.packing import pack, unpack
 from lookup_core.readers import Reader, ReaderFile, readers
 from lookup_core.snapshot import Snapshot
+from lookup_core.views import Document, PublishedList, UnavailableList, View
 
 __all__ = [
     "JSON",

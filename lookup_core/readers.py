@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from lookup_core.catalog import Catalog, View
+from lookup_core.follower import Follower
+from lookup_core.views import View
 
 _MAX_BYTES = 65_536
 _MAX_PROBLEMS = 20
@@ -44,7 +45,7 @@ class Reader:
 class ReaderFile:
     """This process's file. close() deletes it."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Follower) -> None:
         """Raises OSError. Files of killed processes are deleted first."""
         directory = _directory(catalog)
         directory.mkdir(exist_ok=True)
@@ -66,7 +67,7 @@ class ReaderFile:
         self._file.close()
 
 
-def readers(catalog: Catalog) -> list[Reader]:
+def readers(catalog: Follower) -> list[Reader]:
     """The processes that follow this catalog now, by pid. Raises OSError."""
     found = []
     with contextlib.suppress(FileNotFoundError):
@@ -80,7 +81,7 @@ def readers(catalog: Catalog) -> list[Reader]:
     return sorted(found, key=lambda reader: reader.pid)
 
 
-def _directory(catalog: Catalog) -> Path:
+def _directory(catalog: Follower) -> Path:
     return catalog.directory / "readers"
 
 

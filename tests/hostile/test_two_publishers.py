@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lookup_core import Catalog, CatalogError, PublishedList, catalog
+from lookup_core import Catalog, CatalogError, PublishedList, commits
 from tests.support.steps import acting_at
 
 KEPT_FILES = {"building", "catalog.json", "counter", "lock"}
@@ -75,7 +75,7 @@ OPERATIONS: dict[str, tuple[Operation, Callable[[set[str], set[str]], list[set[s
 def test_changes_between_any_two_steps(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "LOCK_WAIT_SECONDS", -1.0)
+    monkeypatch.setattr(commits, "LOCK_WAIT_SECONDS", -1.0)
     operate, expected = OPERATIONS[name]
     publisher = Catalog(tmp_path, create=True)
     publisher.publish("Default", ["113"])
@@ -102,7 +102,7 @@ def test_changes_between_any_two_steps(
 def test_a_publisher_while_the_catalog_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "LOCK_WAIT_SECONDS", -1.0)
+    monkeypatch.setattr(commits, "LOCK_WAIT_SECONDS", -1.0)
     opened = 0
 
     def publish() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import Service, run, running
 
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
@@ -30,7 +31,7 @@ class EventSocket(threading.Thread):
     def __init__(self, script: list[int | None]) -> None:
         super().__init__(daemon=True)
         self.listening = socket.create_server(("127.0.0.1", 0))
-        self.listening.settimeout(30)
+        self.listening.settimeout(PATIENCE_SECONDS)
         self.script = script
         self.events: queue.Queue[str] = queue.Queue()
 
@@ -41,7 +42,7 @@ class EventSocket(threading.Thread):
     def run(self) -> None:
         for taken in self.script:
             connection, _ = self.listening.accept()
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE_SECONDS)
             with connection, closing(connection.makefile("rb")) as stream:
                 connection.sendall(b"Content-Type: auth/request\n\n")
                 right = read_command(stream) == f"auth {PASSWORD}" and taken is not None
@@ -77,7 +78,7 @@ def test_every_decision_but_continue_is_an_event(store: Path, script: list[int |
     with running(store, "--control", peer.place, CALLSIEVE_CONTROL_PASSWORD=PASSWORD) as service:
         assert probe(service, *FREE) == "continue"
         assert [probe(service, *LISTED) for _ in range(3)] == ["skip"] * 3
-        events = [peer.events.get(timeout=30).split("\n") for _ in range(3)]
+        events = [peer.events.get(timeout=PATIENCE_SECONDS).split("\n") for _ in range(3)]
     peer.join()
     peer.listening.close()
     for first, *headers in events:

@@ -48,9 +48,8 @@ NAMED = {
 }
 """The flows that dial, each with the variable that its leg is sent into the dialplan with."""
 
-GUARD_SECONDS = (1, 2)
-"""When the dialplan stops waiting for the service: FreeSWITCH's timers count whole seconds."""
-SLACK = 1.0
+GUARD_SECONDS = 2
+"""When the dialplan stops waiting for the service."""
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +119,10 @@ def call_record(control: Control, number: str) -> Mapping[str, str]:
 def guard_was_cancelled(control: Control, task: str) -> bool:
     """Whether the timer that would take the leg away was taken back before it was due."""
     added = control.wait_for_event({"Event-Name": "ADD_SCHEDULE", "Task-Desc": task})
+    # A late event makes the difference smaller, so a busy machine does not change the outcome.
+    assert int(added["Task-Runtime"]) - int(added["Event-Date-Timestamp"]) // 1_000_000 <= (
+        GUARD_SECONDS
+    )
     gone = control.wait_for_event({"Event-Name": "DEL_SCHEDULE", "Task-ID": added["Task-ID"]})
     return int(gone["Event-Date-Timestamp"]) / 1_000_000 < int(gone["Task-Runtime"])
 
@@ -342,22 +345,39 @@ def test_what_an_earlier_call_of_the_leg_was_told_does_not_decide(
     assert not trunk.dialled("+48600900008")
 
 
-@pytest.mark.parametrize("queue", ["7100", "7200"], ids=["mod_callcenter", "mod_fifo"])
+@pytest.mark.parametrize(
+    ("queue", "waiting"),
+    [("7100", {"CC-Action": "member-queue-start"}), ("7200", {"FIFO-Action": "push"})],
+    ids=["mod_callcenter", "mod_fifo"],
+)
 @pytest.mark.parametrize("listed", [False, True], ids=["called back", "on the callback list"])
 def test_who_hangs_up_in_a_queue_is_called_back(
-    screened: FreeSwitch, control: Control, trunk: Trunk, queue: str, listed: bool
+    screened: FreeSwitch,
+    control: Control,
+    trunk: Trunk,
+    queue: str,
+    waiting: Mapping[str, str],
+    listed: bool,
 ) -> None:
-    """The delay of 30 seconds is taken from the shipped file, then run without waiting."""
+    """What is to run after 30 seconds is taken from the leg, then run without waiting."""
     caller = "+48600300300" if listed else f"+4860090{queue}"
-    control.subscribe("CHANNEL_ANSWER")
+    control.subscribe("CHANNEL_HANGUP", "CUSTOM", "callcenter::info", "fifo::info")
     with Phone(screened.sip_port) as phone:
         assert phone.call(f"+4822100{queue}", caller).status == 200
+        # An answered call is not in the queue yet: who hangs up before he is, is not called back.
+        leg = control.wait_for_event({"Caller-Caller-ID-Number": caller, **waiting})["Unique-ID"]
         phone.hang_up()
-    task = control.wait_for_event({"Event-Name": "ADD_SCHEDULE", "Task-Desc": "sched_api_function"})
-    assert 28 <= int(task["Task-Runtime"]) - int(task["Event-Date-Timestamp"]) / 1_000_000 <= 31
-    command = f"{{callsieve_queue=Infoline}}loopback/{caller}/callsieve_callback/XML"
-    result = control.api(f"originate {command} {queue} XML default").strip()
+    left = control.wait_for_event({"Event-Name": "CHANNEL_HANGUP", "Unique-ID": leg})
+    record = control.wait_for_event({"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": leg})
+    # A task does not say whose it is, but the leg's is made between its last two events.
+    task = control.wait_for_event(
+        {"Event-Name": "ADD_SCHEDULE", "Task-Desc": "sched_api_function"}, after=left
+    )
+    assert int(task["Event-Sequence"]) < int(record["Event-Sequence"])
     assert control.api(f"sched_del {task['Task-ID']}").startswith("+OK")
+    _, delayed, command = record["variable_api_hangup_hook"].partition(" +30 none ")
+    assert delayed
+    result = control.api(command).strip()
     if listed:
         assert result == "-ERR OUTGOING_CALL_BARRED"
         assert not trunk.dialled(caller)
@@ -371,9 +391,7 @@ def press(control: Control, extension: str, code: str) -> Mapping[str, str]:
     variables = f"origination_caller_id_number={extension}"
     leg = control.api(f"originate {{{variables}}}loopback/{code}/default/XML &park()")
     ended = {"Event-Name": "CHANNEL_HANGUP_COMPLETE"}
-    return control.wait_for_event(
-        {**ended, "variable_other_loopback_leg_uuid": leg.split()[1]}, timeout=20
-    )
+    return control.wait_for_event({**ended, "variable_other_loopback_leg_uuid": leg.split()[1]})
 
 
 def test_the_feature_code_blocks_the_last_caller(screened: FreeSwitch, control: Control) -> None:
@@ -493,40 +511,47 @@ def behaving(behave: Callable[[socket.socket], object]) -> Iterator[str]:
                 connection.close()
 
 
-def assert_fail_policy(freeswitch: FreeSwitch, trunk: Trunk, within: tuple[float, float]) -> None:
-    """One leg of every flow at once: inbound goes on, the others are not dialled, all in time."""
+def assert_fail_policy(freeswitch: FreeSwitch, trunk: Trunk, guarded: bool) -> None:
+    """One leg of every flow at once: inbound goes on, the others are not dialled.
+
+    guarded: whether it takes the guard to end the wait for the service. It takes an inbound leg
+    away by a transfer, and hangs up the others where they wait.
+    """
     numbers = {flow: f"+4860080000{index}" for index, flow in enumerate(NAMED)}
 
-    def dialled(flow: str) -> tuple[str, Mapping[str, str]]:
+    def called() -> None:
         with freeswitch.control() as control:
             control.subscribe("CHANNEL_HANGUP_COMPLETE")
-            return dial(control, flow, numbers[flow]), call_record(control, numbers[flow])
+            outcome = call(freeswitch, HOTLINE, LISTED)
+            assert outcome.status == 480
+            assert outcome.phrase == f"DID {HOTLINE} action= left="
+            call_id = outcome.response.header("call-id")
+            record = control.wait_for_event(
+                {"Event-Name": "CHANNEL_HANGUP_COMPLETE", "variable_sip_call_id": call_id}
+            )
+            assert ("variable_transfer_source" in record) == guarded
+
+    def dialled(flow: str) -> None:
+        number = numbers[flow]
+        with freeswitch.control() as control:
+            control.subscribe("CHANNEL_HANGUP_COMPLETE")
+            assert dial(control, flow, number) == "-ERR NORMAL_TEMPORARY_FAILURE"
+            record = call_record(control, number)
+            assert not trunk.dialled(number)
+            assert "variable_callsieve_action" not in record
+            assert record["variable_callsieve_reason"] == "callsieve did not answer"
+            application = "socket" if guarded else "hangup"
+            assert record["variable_current_application"] == application
 
     with ThreadPoolExecutor() as pool:
-        inbound = pool.submit(call, freeswitch, HOTLINE, LISTED)
-        others = {flow: pool.submit(dialled, flow) for flow in NAMED}
-
-    outcome = inbound.result()
-    assert outcome.status == 480
-    assert outcome.phrase == f"DID {HOTLINE} action= left="
-    earliest, latest = within
-    assert earliest <= outcome.seconds <= latest + SLACK
-
-    for flow, other in others.items():
-        result, record = other.result()
-        assert result == "-ERR NORMAL_TEMPORARY_FAILURE"
-        assert not trunk.dialled(numbers[flow])
-        assert "variable_callsieve_action" not in record
-        assert record["variable_callsieve_reason"] == "callsieve did not answer"
-        lived = int(record["Caller-Channel-Hangup-Time"]) - int(
-            record["Caller-Channel-Created-Time"]
-        )
-        assert earliest <= lived / 1_000_000 <= latest + SLACK
+        legs = [pool.submit(called), *(pool.submit(dialled, flow) for flow in NAMED)]
+    for leg in legs:
+        leg.result()
 
 
 def test_the_fail_policy_when_the_service_is_down(freeswitch: FreeSwitch, trunk: Trunk) -> None:
     freeswitch.use_service(f"127.0.0.1:{free_port()}")
-    assert_fail_policy(freeswitch, trunk, within=(0, 0))
+    assert_fail_policy(freeswitch, trunk, guarded=False)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +564,7 @@ def test_the_fail_policy_when_the_service_dies(
 ) -> None:
     with behaving(behave) as address:
         freeswitch.use_service(address)
-        assert_fail_policy(freeswitch, trunk, within=(0, 0))
+        assert_fail_policy(freeswitch, trunk, guarded=False)
 
 
 @pytest.mark.parametrize("behave", [lambda _: None, ask], ids=["not a byte", "after connect"])
@@ -548,7 +573,7 @@ def test_the_fail_policy_when_the_service_stays_silent(
 ) -> None:
     with behaving(behave) as address:
         freeswitch.use_service(address)
-        assert_fail_policy(freeswitch, trunk, within=GUARD_SECONDS)
+        assert_fail_policy(freeswitch, trunk, guarded=True)
 
 
 def test_an_answer_that_comes_late_leaves_the_call_alone(

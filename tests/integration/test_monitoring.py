@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.test_workers import Leg, wait_until
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import Service, running
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ class Monitored:
 
     def status(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self._url + path, timeout=30) as answer:
+            with urllib.request.urlopen(self._url + path, timeout=PATIENCE_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -40,7 +41,7 @@ class Monitored:
 
     def figures(self) -> dict[tuple[str, ...], float]:
         """Every sample by its name and the values of its labels, in the order of their names."""
-        with urllib.request.urlopen(f"{self._url}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self._url}/metrics", timeout=PATIENCE_SECONDS) as answer:
             text = answer.read().decode()
         return {
             (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
@@ -119,7 +120,7 @@ def test_a_stopping_service_is_healthy_and_not_ready(monitored: Monitored) -> No
     wait_until(lambda: monitored.status("/ready") == 503)
     assert monitored.status("/health") == 200
     leg.finish()
-    assert service.process.wait(10) == 0
+    assert service.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_service_whose_workers_are_all_gone_is_not_ready(monitored: Monitored) -> None:

@@ -15,6 +15,7 @@ from loader.store import AddOutcome, Entry, StoreError, open_store
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.many_entries import add_many
 from tests.support.nodes import NodeProcess, three_nodes
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.redis_servers import (
     cluster_of_three,
     one_server,
@@ -76,13 +77,13 @@ def stop(writers: list[Writer]) -> None:
     for writer in writers:
         writer.stop.set()
     for writer in writers:
-        writer.thread.join(60)
+        writer.thread.join(PATIENCE_SECONDS)
 
 
 def acknowledge_more(writers: list[Writer], how_many: int = 60) -> None:
     """Wait until each was told so often that a change is made."""
     wanted = [writer.acknowledged + how_many for writer in writers]
-    until(lambda: all(w.acknowledged >= n for w, n in zip(writers, wanted, strict=True)), 60)
+    until(lambda: all(w.acknowledged >= n for w, n in zip(writers, wanted, strict=True)))
 
 
 def expect_nothing_lost(url: str, writers: list[Writer], nodes: list[NodeProcess]) -> None:
@@ -93,7 +94,7 @@ def expect_nothing_lost(url: str, writers: list[Writer], nodes: list[NodeProcess
         assert writer.acknowledged
         for number, wanted in writer.expected.items():
             assert number in writer.in_doubt or (number in stored) == wanted, number
-    until(lambda: all(node.numbers() == stored for node in nodes), 60)
+    until(lambda: all(node.numbers() == stored for node in nodes))
 
 
 def new_store(url: str) -> RedisStore:

@@ -13,9 +13,11 @@ import pytest
 
 from loader.store import Entry, open_store
 from tests.support.nodes import three_nodes
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.redis_servers import one_server, until
 from tests.support.service import Service, run, running
 
+PATIENTLY = ("--wait-seconds", str(PATIENCE_SECONDS))
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
 
 
@@ -32,7 +34,7 @@ def status(service: Service) -> dict[str, Any]:
 def test_workers_without_a_leg_have_it_and_one_that_hangs_is_named(store: Path) -> None:
     with running(store, "--workers", "2", "--stall", "60") as service:
         until(lambda: len(status(service)["workers"]) == 2)
-        done = service.command("reload", "--wait", "--json")
+        done = service.command("reload", "--wait", *PATIENTLY, "--json")
         answer = json.loads(done.stdout)
         assert (done.returncode, answer["have_it"], answer["without_it"]) == (0, 2, [])
         found = status(service)
@@ -43,7 +45,7 @@ def test_workers_without_a_leg_have_it_and_one_that_hangs_is_named(store: Path) 
         os.kill(hung, signal.SIGSTOP)
         try:
             assert service.command("add", "Default", "600100299").returncode == 0
-            done = service.command("reload", "--wait", "--wait-seconds", "2", "--json")
+            done = service.command("reload", "--wait", "--wait-seconds", "5", "--json")
             answer = json.loads(done.stdout)
             assert (done.returncode, answer["have_it"]) == (6, 1)
             [told] = answer["without_it"]
@@ -54,7 +56,7 @@ def test_workers_without_a_leg_have_it_and_one_that_hangs_is_named(store: Path) 
             assert f"worker {hung}: publication " in done.stderr
         finally:
             os.kill(hung, signal.SIGCONT)
-        assert service.command("reload", "--wait").returncode == 0
+        assert service.command("reload", "--wait", *PATIENTLY).returncode == 0
         assert service.command("status").returncode == 0
 
         os.kill(hung, signal.SIGKILL)
@@ -82,7 +84,7 @@ def test_a_worker_that_cannot_open_a_list_says_so(store: Path) -> None:
         [worker] = status(service)["workers"]
         assert worker["sequence"] == catalog["sequence"]
         assert "stays in use" in worker["problems"][0]
-        assert service.command("reload", "--wait").returncode == 0
+        assert service.command("reload", "--wait", *PATIENTLY).returncode == 0
         assert status(service)["workers"][0]["problems"] == []
 
 
@@ -97,19 +99,19 @@ def test_nodes_of_a_redis_store_have_it_and_one_that_is_gone_is_named(
         with three_nodes([url] * 3, tmp_path) as nodes:
             until(lambda: all(node.numbers() is not None for node in nodes))
             open_store(url).add("Default", Entry("+48600100200"), None)
-            done = run("reload", "--wait", "--json", store=url)
+            done = run("reload", "--wait", *PATIENTLY, "--json", store=url)
             answer = json.loads(done.stdout)
             assert (done.returncode, answer["have_it"], answer["without_it"]) == (0, 3, [])
             assert all(node.numbers() == {"+48600100200"} for node in nodes)
 
             nodes[1].kill()
             open_store(url).add("Default", Entry("+48600100201"), None)
-            done = run("reload", "--wait", "--wait-seconds", "2", "--json", store=url)
+            done = run("reload", "--wait", "--wait-seconds", "5", "--json", store=url)
             answer = json.loads(done.stdout)
             assert (done.returncode, answer["have_it"]) == (6, 2)
             [told] = answer["without_it"]
             assert told.startswith(f"node {nodes[1].name}: change ")
 
             nodes[1].start()
-            assert run("reload", "--wait", store=url).returncode == 0
+            assert run("reload", "--wait", *PATIENTLY, store=url).returncode == 0
             assert nodes[1].numbers() == {"+48600100200", "+48600100201"}

@@ -24,6 +24,8 @@ from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.switch_side import DISCONNECT, SwitchSide
 from loader.csv_store import CsvStore
 from lookup_core import Catalog
+from tests.support.callers import calling
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import Service, run, running
 
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
@@ -54,7 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def connect(service: Service) -> socket.socket:
-    connection = socket.create_connection(service.address, timeout=10)
+    connection = socket.create_connection(service.address, timeout=PATIENCE_SECONDS)
     assert connection.recv(100) == b"connect\n\n"
     return connection
 
@@ -98,7 +100,7 @@ def test_decide_and_the_service_say_the_same(shared: Service) -> None:
     for leg in LEGS:
         if leg.action == "present":
             continue  # drawn by chance
-        served = dict(ask(shared.address, leg.channel, 5.0).decision)
+        served = dict(ask(shared.address, leg.channel, PATIENCE_SECONDS).decision)
         names = ("flow", "campaign", "queue", "widget", "route")
         options = [f"--{name}={value}" for name in names if (value := getattr(leg.channel, name))]
         options += [
@@ -117,30 +119,12 @@ def json_of(completed: CompletedProcess[str]) -> Any:
 
 def test_legs_are_decided_while_the_store_is_reloaded(service: Service) -> None:
     """No leg is lost or undecided, whatever is published meanwhile."""
-    stop = threading.Event()
-    actions: list[str] = []
-    failures: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            while not stop.is_set():
-                actions.append(str(ask(service.address, OPEN_LEG, 5.0).decision["action"]))
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    for at in range(3):
-        with (service.store / "lists" / "Default.csv").open("a") as file:
-            file.write(f"+4851100000{at}\n")
-        assert ", unchanged" in service.command("reload", "VIP").stdout
-        assert service.command("reload").returncode == 0
-    stop.set()
-    for caller in callers:
-        caller.join()
-    assert not failures
+    with calling(service.address, OPEN_LEG) as actions:
+        for at in range(3):
+            with (service.store / "lists" / "Default.csv").open("a") as file:
+                file.write(f"+4851100000{at}\n")
+            assert ", unchanged" in service.command("reload", "VIP").stdout
+            assert service.command("reload").returncode == 0
     assert len(actions) > 20
     assert set(actions) == {"continue"}
 
@@ -184,7 +168,7 @@ def test_sigterm_stops_after_the_legs_in_hand(service: Service) -> None:
             switch.receive(connection.recv(65536))
         assert switch.answer.variables["callsieve_action"] == "continue"
         connection.sendall(DISCONNECT)
-    assert service.process.wait(10) == 0
+    assert service.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_second_sigterm_stops_at_once(service: Service) -> None:
@@ -192,7 +176,7 @@ def test_a_second_sigterm_stops_at_once(service: Service) -> None:
         service.process.send_signal(signal.SIGTERM)
         wait_until_refused(service)
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(10) == 3
+        assert service.process.wait(PATIENCE_SECONDS) == 3
         assert read_to_end(connection) == b""
 
 
@@ -200,7 +184,7 @@ def wait_until_refused(service: Service) -> None:
     """The listening socket is closed some moments after the signal was sent."""
     for _ in range(10_000):
         try:
-            socket.create_connection(service.address, timeout=10).close()
+            socket.create_connection(service.address, timeout=PATIENCE_SECONDS).close()
         except ConnectionRefusedError:
             return
         except ConnectionResetError:
@@ -225,7 +209,7 @@ def test_hostile_peers_cost_only_themselves(shared: Service, data: bytes) -> Non
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         assert read_to_end(connection) == b""
-    assert ask(shared.address, OPEN_LEG, 5.0).decision["action"] == "continue"
+    assert ask(shared.address, OPEN_LEG, PATIENCE_SECONDS).decision["action"] == "continue"
     assert shared.process.poll() is None
 
 
@@ -355,7 +339,7 @@ def test_an_entry_ends_at_its_time_without_anybody(service: Service) -> None:
 
 def block(service: Service, number: str, name: str = "Default", *more: str) -> dict[str, Any]:
     options = ("--flow", "block", "--caller", "1000", "--number", number, "--list", name)
-    return service.probe(*options, "--timeout", "30", *more)
+    return service.probe(*options, *more)
 
 
 def test_a_number_blocked_from_a_phone_is_refused_from_the_next_leg_on(service: Service) -> None:
@@ -437,7 +421,7 @@ def test_other_legs_do_not_wait_for_a_number_that_waits_for_the_store(tmp_path: 
     ):
         waiting = [pool.submit(block, service, f"60099988{n}") for n in range(4)]
         while not all(number.done() for number in waiting):
-            assert ask(service.address, OPEN_LEG, 5.0).decision["action"] == "continue"
+            assert ask(service.address, OPEN_LEG, PATIENCE_SECONDS).decision["action"] == "continue"
         statuses = {number.result()["status"] for number in waiting}
         assert "failed: late" in statuses
         assert statuses <= {"failed: late", "refused: busy"}

@@ -231,7 +231,7 @@ def test_bad_rules_do_not_get_in(url: str, tmp_path: Path) -> None:
 
 def block(service: Service, number: str) -> dict[str, Any]:
     asked = ("--flow", "block", "--caller", "1000", "--number", number, "--list", "Default")
-    return service.probe(*asked, "--timeout", "30")
+    return service.probe(*asked)
 
 
 def test_a_number_from_a_phone_goes_to_every_store(url: str, tmp_path: Path) -> None:

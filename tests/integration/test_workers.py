@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,9 @@ import pytest
 from callsieve.probe import ProbeError, ask
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.switch_side import DISCONNECT, SwitchSide
-from tests.support.service import CALLSIEVE, Service, run, running
+from tests.support.callers import calling
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.service import CALLSIEVE, Service, run, running, serving
 
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
 LEG = ChannelData(flow="outbound", called_number="+48604555666", campaign="Spring sale")
@@ -34,14 +35,14 @@ def store(tmp_path: Path) -> Path:
 
 
 def action(address: tuple[str, int], leg: ChannelData = LEG) -> str:
-    return str(ask(address, leg, 10.0).decision["action"])
+    return str(ask(address, leg, PATIENCE_SECONDS).decision["action"])
 
 
 class Leg:
     """A leg in hand: connected, its description held back until `finish`."""
 
     def __init__(self, address: tuple[str, int], connection: socket.socket | None = None) -> None:
-        self.connection = connection or socket.create_connection(address, timeout=30)
+        self.connection = connection or socket.create_connection(address, timeout=PATIENCE_SECONDS)
         self._switch = SwitchSide(write_channel_data(LEG), parks=False)
         opening = self.connection.recv(100)
         assert opening == b"connect\n\n", opening
@@ -61,33 +62,6 @@ class Leg:
                 self._switch.receive(data)
             self.connection.sendall(DISCONNECT)
         return self._switch.answer.variables.get("callsieve_action")
-
-
-@contextmanager
-def calling(address: tuple[str, int]) -> Iterator[list[str]]:
-    """Four callers, one leg after another; yields the actions they got. A leg that is not answered
-    fails the test."""
-    stop = threading.Event()
-    actions: list[str] = []
-    failures: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            while not stop.is_set():
-                actions.append(action(address))
-        except (ProbeError, OSError, AssertionError) as error:
-            failures.append(error)
-
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    try:
-        yield actions
-    finally:
-        stop.set()
-        for caller in callers:
-            caller.join()
-    assert not failures, failures
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -134,7 +108,7 @@ def test_a_worker_that_stalls_is_replaced(store: Path) -> None:
 
 def test_a_new_version_takes_over_without_a_leg_refused_or_lost(store: Path) -> None:
     options = ("--workers", "2", "--decision-time", "30")
-    with running(store, *options) as service, calling(service.address) as actions:
+    with running(store, *options) as service, calling(service.address, LEG) as actions:
         for times in range(1, 3):
             before = set(service.workers())
             in_hand = Leg(service.address)
@@ -195,7 +169,7 @@ def test_a_worker_that_does_not_start_ends_the_command(store: Path, tmp_path: Pa
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 1
@@ -246,32 +220,19 @@ os.execv(sys.argv[2], sys.argv[2:])
 @contextmanager
 def handed_over(store: Path, *options: str, **environment: str) -> Iterator[Service]:
     """A service that systemd hands a socket, as sd_listen_fds(3) has it."""
-    log = store.parent / "handed.log"
-    with socket.create_server(("127.0.0.1", 0)) as listening, log.open("w") as errors:
-        address = listening.getsockname()
-        command = [*CALLSIEVE, "serve", "--store", f"csv:{store}", *options]
-        process = subprocess.Popen(
-            [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *command],
-            pass_fds=[listening.fileno()],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=os.environ | environment,
-        )
-    assert process.stdout is not None
-    with process, process.stdout:
-        try:
-            assert process.stdout.readline().startswith("listening on "), log.read_text("utf-8")
-            yield Service(process, store, f"csv:{store}", address, log)
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-c", HAND_OVER, str(listening.fileno())]
+        command += [*CALLSIEVE, "serve", "--store", f"csv:{store}", *options]
+        with serving(command, store, environment, [listening.fileno()]) as service:
+            assert service.address == listening.getsockname()
+            listening.close()  # the service has it
+            yield service
 
 
 def test_systemd_hands_the_socket_over_and_is_told(store: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(PATIENCE_SECONDS)
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
         with handed_over(store, **environment) as service:
 
@@ -289,7 +250,7 @@ def test_systemd_hands_the_socket_over_and_is_told(store: Path, tmp_path: Path) 
             wait_told(b"WATCHDOG=1")
             service.process.send_signal(signal.SIGTERM)
             wait_told(b"STOPPING=1")
-            assert service.process.wait(10) == 0
+            assert service.process.wait(PATIENCE_SECONDS) == 0
 
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -322,30 +283,15 @@ def test_the_first_process_of_a_container_buries_orphans_and_obeys(store: Path) 
     possible = subprocess.run([*new_world, "true"], capture_output=True, check=False)
     if possible.returncode:
         pytest.skip(f"no PID namespace can be had here: {possible.stderr.decode()}")
-    log = store.parent / "container.log"
-    with log.open("w") as errors:
-        outside = subprocess.Popen(
-            [*new_world, *CALLSIEVE, "serve", "--store", f"csv:{store}", "--listen", "127.0.0.1:0"],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    assert outside.stdout is not None
-    with outside, outside.stdout:
-        try:
-            line = outside.stdout.readline()
-            assert line.startswith("listening on "), log.read_text("utf-8")
-            address = ("127.0.0.1", int(line.rpartition(":")[2]))
-            assert action(address) == "skip"
-            children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
-            inside = int(children.read_text("ascii"))
-            orphan = ["nsenter", "-t", str(inside), "-p", "-m", "sh", "-c", "(exec true) & exit 0"]
-            subprocess.run(orphan, check=os.geteuid() == 0)
-            os.kill(inside, signal.SIGTERM)
-            assert outside.wait(10) == 0
-        finally:
-            if outside.poll() is None:
-                outside.kill()
+    serve = [*CALLSIEVE, "serve", "--store", f"csv:{store}", "--listen", "127.0.0.1:0"]
+    with serving([*new_world, *serve], store) as outside:
+        assert action(outside.address) == "skip"
+        children = Path(f"/proc/{outside.process.pid}/task/{outside.process.pid}/children")
+        inside = int(children.read_text("ascii"))
+        orphan = ["nsenter", "-t", str(inside), "-p", "-m", "sh", "-c", "(exec true) & exit 0"]
+        subprocess.run(orphan, check=os.geteuid() == 0)
+        os.kill(inside, signal.SIGTERM)
+        assert outside.process.wait(PATIENCE_SECONDS) == 0
 
 
 # Bounds and overload
@@ -366,11 +312,11 @@ def test_an_allow_list_must_be_addresses(store: Path) -> None:
 
 def test_who_is_not_allowed_is_not_answered(store: Path) -> None:
     with running(store, "--allow", "192.0.2.0/24", "--allow", "127.0.0.2") as service:
-        with socket.create_connection(service.address, timeout=10) as connection:
+        with socket.create_connection(service.address, timeout=PATIENCE_SECONDS) as connection:
             assert connection.recv(100) == b""
         service.wait_logged("not_allowed")
         with socket.create_connection(
-            service.address, timeout=10, source_address=("127.0.0.2", 0)
+            service.address, timeout=PATIENCE_SECONDS, source_address=("127.0.0.2", 0)
         ) as connection:
             assert connection.recv(100) == b"connect\n\n"
 
@@ -378,7 +324,7 @@ def test_who_is_not_allowed_is_not_answered(store: Path) -> None:
 def test_more_connections_than_allowed_are_closed_at_once(store: Path) -> None:
     with running(store, "--max-connections", "2") as service:
         legs = [Leg(service.address) for _ in range(2)]
-        with socket.create_connection(service.address, timeout=10) as third:
+        with socket.create_connection(service.address, timeout=PATIENCE_SECONDS) as third:
             assert third.recv(100) == b""
         service.wait_logged("too_many_connections")
         assert [leg.finish() for leg in legs] == ["skip"] * 2
@@ -420,7 +366,7 @@ def test_a_leg_that_waited_too_long_gets_its_flows_policy(store: Path) -> None:
         with frozen(worker):
             leg.describe()
         with frozen(worker):
-            queued = socket.create_connection(service.address, timeout=30)
+            queued = socket.create_connection(service.address, timeout=PATIENCE_SECONDS)
         assert [leg.finish(), Leg(service.address, queued).finish()] == ["skip", "skip"]
         assert action(service.address) == "skip"
         for decided in service.wait_logged("decided", 3)[:2]:

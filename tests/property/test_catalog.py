@@ -15,7 +15,9 @@ from lookup_core import (
     PublishedList,
     UnavailableList,
     View,
-    catalog,
+    catalog_file,
+    commits,
+    follower,
 )
 from tests.support.altered_files import LINES
 
@@ -68,7 +70,7 @@ def test_the_previous_generation_is_kept(published: Catalog) -> None:
 
 
 def test_a_list_that_cannot_be_opened(published: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(follower, "_RETRY_SECONDS", 0.0)
     old_reader = Catalog(published.directory)
     old_reader.current()
     before = set(snapshot_files(published))
@@ -184,7 +186,7 @@ CHANGED: dict[str, tuple[dict[str, object], str]] = {
 def test_a_catalog_that_cannot_be_read(
     published: Catalog, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(follower, "_RETRY_SECONDS", 0.0)
     reader = Catalog(published.directory)
     view = reader.current()
     published.publish("VIP", ["112"])
@@ -235,7 +237,7 @@ def test_info_and_documents_have_bounds(
     for info in ({"a": object()}, {"a": float("nan")}):
         with pytest.raises((TypeError, ValueError)):
             published.publish("VIP", [], info=info)  # type: ignore[arg-type]
-    monkeypatch.setattr(catalog, "MAX_CATALOG_BYTES", 1000)
+    monkeypatch.setattr(catalog_file, "MAX_CATALOG_BYTES", 1000)
     with pytest.raises(CatalogError, match="expected at most 1000 bytes, found"):
         published.publish_document("rules", "x" * 1000)
     assert published.current() is view
@@ -244,8 +246,11 @@ def test_info_and_documents_have_bounds(
 def test_a_lock_that_is_held_is_an_error_in_the_end(
     published: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "LOCK_WAIT_SECONDS", 0.0)
-    with published._locked(), pytest.raises(CatalogError, match=r"lock: expected .* found it held"):
+    monkeypatch.setattr(commits, "LOCK_WAIT_SECONDS", 0.0)
+    with (
+        commits.locked(published.directory),
+        pytest.raises(CatalogError, match=r"lock: expected .* found it held"),
+    ):
         Catalog(published.directory).publish("VIP", [])
     assert Catalog(published.directory).publish("VIP", []) == 2
 

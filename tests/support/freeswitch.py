@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from tests.support.patience import PATIENCE_SECONDS
+
 FREESWITCH_CONF = Path(__file__).parents[2] / "freeswitch_conf"
 
 NOT_FOUND = (
@@ -59,7 +61,7 @@ class Control:
     """A client of FreeSWITCH's event socket: API commands and events, plain text."""
 
     def __init__(self, port: int, password: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         self._file = self._socket.makefile("rb")
         self._events: list[dict[str, str]] = []
         self._read()
@@ -80,13 +82,18 @@ class Control:
     def subscribe(self, *names: str) -> None:
         self._command(f"event plain {' '.join(names)}")
 
-    def wait_for_event(self, wanted: Mapping[str, str], timeout: float = 10.0) -> Mapping[str, str]:
-        """The first event, past or to come, with these headers; TimeoutError if none comes."""
-        self._socket.settimeout(timeout)
+    def wait_for_event(
+        self, wanted: Mapping[str, str], after: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """The first event, past or to come, with these headers; TimeoutError if none comes.
+
+        after: an event; only what FreeSWITCH raised after it counts.
+        """
+        earliest = int(after["Event-Sequence"]) if after else 0
         position = 0
         while True:
             for event in self._events[position:]:
-                if wanted.items() <= event.items():
+                if wanted.items() <= event.items() and int(event["Event-Sequence"]) > earliest:
                     return event
             position = len(self._events)
             self._read()
@@ -304,7 +311,7 @@ class FreeSwitch:
         reader = threading.Thread(target=self._read_log, args=(ours,), daemon=True)
         reader.start()
         try:
-            if not self._ready.wait(60) or process.poll() is not None:
+            if not self._ready.wait(PATIENCE_SECONDS) or process.poll() is not None:
                 raise AssertionError(f"FreeSWITCH did not start:\n{self.log.read_text()[-5000:]}")
             yield self
         finally:

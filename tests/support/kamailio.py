@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.freeswitch import free_port
+from tests.support.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 KAMAILIO_CONF = ROOT / "kamailio_conf"
@@ -97,7 +98,7 @@ class Kamailio:
         self,
         configuration: str = "kamailio.cfg",
         options: Sequence[str] = (),
-        patience: float = 30.0,
+        patience: float = PATIENCE_SECONDS,
     ) -> Iterator[Kamailio]:
         """options: of the command line. patience: seconds that it may take to start."""
         run = self.directory / "run"

@@ -16,7 +16,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-READY_SECONDS = 20
+from tests.support.patience import PATIENCE_SECONDS
+
 # A Cluster's nodes also listen on their port + 10000.
 PORTS = range(20000, 50000)
 _port_lock = threading.Lock()
@@ -86,7 +87,7 @@ class RedisServer:
             text=True,
         )
         threading.Thread(target=self._read_log, args=[self.process], daemon=True).start()
-        if not self._ready.wait(READY_SECONDS):
+        if not self._ready.wait(PATIENCE_SECONDS):
             self.kill()
             raise AssertionError((self.directory / "log").read_text())
         return self
@@ -120,7 +121,9 @@ class RedisServer:
             self.process = None
 
     def command(self, *command: str | int) -> Any:
-        with Redis(port=self.port, decode_responses=True, socket_timeout=20) as client:
+        with Redis(
+            port=self.port, decode_responses=True, socket_timeout=PATIENCE_SECONDS
+        ) as client:
             return client.execute_command(*command)
 
 
@@ -212,18 +215,18 @@ def cluster_of_three(directory: Path, *more: str) -> Iterator[list[RedisServer]]
             ["redis-cli", "--cluster", "create", *(s.address for s in servers), "--cluster-yes"],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         until(lambda: all("cluster_state:ok" in s.command("CLUSTER", "INFO") for s in servers))
         yield servers
 
 
-def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
+def until(holds: Callable[[], object]) -> None:
     """Asks until it holds: what goes on inside another process tells nobody when it is done.
 
     A server that does not answer yet does not hold.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             if holds():

@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from tests.support.patience import PATIENCE_SECONDS
+
 CALLSIEVE = [sys.executable, "-m", "callsieve"]
-STOP_SECONDS = 10
 
 
 @dataclass
@@ -35,7 +37,8 @@ class Service:
         return f"{self.address[0]}:{self.address[1]}"
 
     def probe(self, *options: str) -> dict[str, Any]:
-        answer = run("probe", "--connect", self.place, "--json", *options)
+        patient = ("--timeout", str(PATIENCE_SECONDS))
+        answer = run("probe", "--connect", self.place, *patient, "--json", *options)
         assert answer.returncode == 0, answer.stderr
         decision: dict[str, Any] = json.loads(answer.stdout)
         return decision
@@ -62,7 +65,7 @@ class Service:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 def run(
@@ -80,7 +83,7 @@ def run(
         env=environment | more,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -91,10 +94,28 @@ def running(
 ) -> Iterator[Service]:
     """A service on a free port, ready; stopped at the end, by force if need be."""
     url = url or f"csv:{store}"
+    command = [*CALLSIEVE, "serve", "--store", url, "--listen", "127.0.0.1:0", *options]
+    with serving(command, store, environment, url=url) as service:
+        yield service
+
+
+@contextmanager
+def serving(
+    command: Sequence[str],
+    store: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    descriptors: Sequence[int] = (),
+    url: str = "",
+) -> Iterator[Service]:
+    """What this command runs, once it says that it listens.
+
+    environment: over ours. descriptors: of ours, that it gets. url: of its store, if not `store`.
+    """
     log = store.parent / f"{store.name}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*CALLSIEVE, "serve", "--store", url, "--listen", "127.0.0.1:0", *options],
+            command,
+            pass_fds=descriptors,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -106,7 +127,7 @@ def running(
             line = process.stdout.readline()
             assert line.startswith("listening on "), log.read_text("utf-8")
             host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
-            yield Service(process, store, url, (host, int(port)), log)
+            yield Service(process, store, url or f"csv:{store}", (host, int(port)), log)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.support.patience import PATIENCE_SECONDS
+
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
@@ -119,11 +121,10 @@ class Phone:
         name: str = "",
         headers: Mapping[str, str] | None = None,
         uri_parameters: str = "",
-        timeout: float = 10.0,
     ) -> Outcome:
         """Sends an INVITE and waits for its final response. The texts go out as they are.
 
-        Raises TimeoutError when no final response arrives within `timeout` seconds.
+        Raises TimeoutError when no final response arrives.
         """
         self._uri = f"sip:{called}@{self._server}{uri_parameters}"
         quoted = f'"{name}" ' if name else ""
@@ -148,7 +149,7 @@ class Phone:
         started = time.perf_counter()
         self._send(invite, SDP)
         while True:
-            message = self._receive(started + timeout)
+            message = self._receive(started + PATIENCE_SECONDS)
             if message.status >= 200:
                 break
         seconds = time.perf_counter() - started
@@ -173,7 +174,7 @@ class Phone:
                 "Content-Length: 0",
             ]
         )
-        deadline = time.perf_counter() + 5
+        deadline = time.perf_counter() + PATIENCE_SECONDS
         while (message := self._receive(deadline)).header("cseq") != "2 BYE":
             pass
         assert message.status == 200, message.start
@@ -190,11 +191,14 @@ class Phone:
 
 
 class Trunk:
-    """A gateway's far end: keeps the INVITEs it gets; busy, but for the numbers in `answering`."""
+    """A gateway's far end: keeps the INVITEs it gets; busy, but for the numbers in `answering`,
+    and in `ringing`: those ring until the caller cancels.
+    """
 
     def __init__(self, port: int = 0) -> None:
         """port: of 127.0.0.1; 0: any free one."""
         self.answering: set[str] = set()
+        self.ringing: set[str] = set()
         self._invites: dict[str, Message] = {}
         self._arrived = threading.Condition()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -215,10 +219,10 @@ class Trunk:
         with self._arrived:
             return number in self._invites
 
-    def invite(self, number: str, timeout: float = 5.0) -> Message:
-        """The INVITE for that number; TimeoutError when none comes in time."""
+    def invite(self, number: str) -> Message:
+        """The INVITE for that number; TimeoutError when none comes."""
         with self._arrived:
-            if not self._arrived.wait_for(lambda: number in self._invites, timeout):
+            if not self._arrived.wait_for(lambda: number in self._invites, PATIENCE_SECONDS):
                 raise TimeoutError(f"no INVITE for {number}, only for {sorted(self._invites)}")
             return self._invites[number]
 
@@ -229,14 +233,19 @@ class Trunk:
             if not datagram:
                 return
             request = Message.parse(datagram)
+            number = request.start.split(" ")[1].removeprefix("sip:").partition("@")[0]
             if request.method == "INVITE":
-                number = request.start.split(" ")[1].removeprefix("sip:").partition("@")[0]
                 with self._arrived:
                     self._invites[number] = request
                     self._arrived.notify_all()
                 if number in self.answering:
                     self._socket.sendto(request.reply("200 OK", contact, SDP), peer)
+                elif number in self.ringing:
+                    self._socket.sendto(request.reply("180 Ringing", contact), peer)
                 else:
                     self._socket.sendto(request.reply("486 Busy Here", contact), peer)
             elif request.method in ("BYE", "CANCEL", "OPTIONS"):
                 self._socket.sendto(request.reply("200 OK", contact), peer)
+                if request.method == "CANCEL" and number in self.ringing:
+                    terminated = self.invite(number).reply("487 Request Terminated", contact)
+                    self._socket.sendto(terminated, peer)

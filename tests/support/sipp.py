@@ -16,10 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_SECONDS
+
 SCENARIOS = Path(__file__).parents[1] / "integration" / "sipp"
 _SEPARATOR = " ~|~ "
+LAST_CALLS_SECONDS = 5
 _RECEIPT = ("action", "number", "list", "rule", "status", "generation")
-STOP_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,11 @@ class Switch:
     def stop(self) -> list[list[str]]:
         """Ends it; the lines that it logged, split."""
         # The first SIGUSR1 ends it after the calls in hand, the second at once; logs are written.
-        for _ in range(2):
+        for seconds in (LAST_CALLS_SECONDS, PATIENCE_SECONDS):
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGUSR1)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(STOP_SECONDS)
+                    self._process.wait(seconds)
         self._process.kill()
         self._process.wait()
         return list(_lines(self._log))
@@ -163,7 +165,6 @@ class Caller:
         port: int,
         calls: Sequence[Call],
         load: Load,
-        scenario: str = "caller.xml",
     ) -> None:
         """port: of the proxy, on 127.0.0.1. calls: of one source, over and over in turn."""
         (source,) = {call.source for call in calls}
@@ -173,8 +174,8 @@ class Caller:
         rows = [call.fields() for call in calls]
         data.write_text("\n".join(["SEQUENTIAL", *rows]) + "\n", "utf-8", "surrogateescape")
         # SIPp ends by itself when all calls have ended, or at this time.
-        self._seconds = int(load.calls / load.rate + load.milliseconds / 1000) + 40
-        command = ["sipp", "-sf", str(SCENARIOS / scenario), "-i", source]
+        self._seconds = int(load.calls / load.rate + load.milliseconds / 1000) + PATIENCE_SECONDS
+        command = ["sipp", "-sf", str(SCENARIOS / "caller.xml"), "-i", source]
         command += ["-inf", str(data), "-m", str(load.calls), "-r", str(load.rate)]
         command += ["-l", str(load.at_once), "-d", str(load.milliseconds)]
         command += ["-timeout", str(self._seconds), "-timeout_error", "-nostdin", "-trace_logs"]
@@ -200,10 +201,8 @@ class Caller:
         )
 
 
-def play(
-    directory: Path, port: int, calls: Sequence[Call], load: Load, scenario: str = "caller.xml"
-) -> Played:
-    return Caller(directory, port, calls, load, scenario).finish()
+def play(directory: Path, port: int, calls: Sequence[Call], load: Load) -> Played:
+    return Caller(directory, port, calls, load).finish()
 
 
 def join(played: Mapping[str, Seen], arrived: Sequence[Sequence[str]]) -> None:

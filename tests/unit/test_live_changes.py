@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from callsieve.stores import Place
+from callsieve.supervisor import Job
 from callsieve.upkeep import Upkeep
 from callsieve.upkeep_command import upkeep
 from loader import live_lists
@@ -131,16 +132,9 @@ def test_upkeep_folds_a_list_that_was_changed_often(
 def test_the_service_starts_upkeep_only_when_there_is_something_to_do(place: Place) -> None:
     started: list[list[str]] = []
 
-    def spawn(
-        command: list[str],
-        environment: dict[str, str],
-        ended: Callable[[int], None],
-        *,
-        standard_input: int | None = None,  # noqa: ARG001
-        errors: Path | None = None,  # noqa: ARG001
-    ) -> None:
-        assert environment == {"CALLSIEVE_STORE": place.store.url}
-        started.append(command)
+    def spawn(job: Job, ended: Callable[[int], None]) -> None:
+        assert job.environment == {"CALLSIEVE_STORE": place.store.url}
+        started.append(job.command)
         ended(0)
 
     watch = Upkeep(place.store, place.catalog, spawn)
