@@ -109,7 +109,7 @@ fuzz: build ## a leg from any bytes, a million times (RUNS=1000000)
 	PYTHONPATH=. $(PY) tests/hostile/fuzz_conversation.py -runs=$(or $(RUNS),1000000) -max_len=20000 \
 		-timeout=10 -rss_limit_mb=1024 -artifact_prefix=.build/ .build/corpus
 
-soak: build ## legs with random faults, changes and reloads against a model, a million of them (LEGS=1000000)
+soak: build ## legs with random faults, changes and reloads against a model, half on CSV and half on Redis (LEGS=1000000)
 	PYTHONPATH=. $(PY) tests/hostile/soak.py $(or $(LEGS),1000000)
 
 bench-esl: build .build/esl_generator .build/esl_epoll ## the FreeSWITCH service alone, against peers (ROUNDS=3 SECONDS=3)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.timeout(300)
 def test_legs_among_changes_and_failures_are_answered_as_the_model_says() -> None:
     soaked = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("soak.py")), "5000"],
+        [sys.executable, str(Path(__file__).with_name("soak.py")), "40000"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -24,4 +24,8 @@ def test_legs_among_changes_and_failures_are_answered_as_the_model_says() -> Non
     )
     assert soaked.returncode == 0, soaked.stdout + soaked.stderr
     assert soaked.stdout.endswith("\n0 wrong\n")
-    assert "changes" in soaked.stdout
+    csv, redis = soaked.stdout.split("Redis store: ")
+    assert csv.startswith("CSV store: ")
+    assert "changes" in csv
+    assert "changes" in redis
+    assert "Redis restarts" in redis

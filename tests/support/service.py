@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ CALLSIEVE = [sys.executable, "-m", "callsieve"]
 class Service:
     """A running service. `store`: its directory; `url`: of its store, which is there by default.
 
-    `log` is where its standard error goes.
+    `log` is where its standard error goes. `environment`: variables that its commands get as well.
     """
 
     process: subprocess.Popen[str]
@@ -31,6 +31,7 @@ class Service:
     url: str
     address: tuple[str, int]
     log: Path
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -44,7 +45,7 @@ class Service:
         return decision
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(*arguments, store=self.url)
+        return run(*arguments, store=self.url, **self.environment)
 
     def logged(self) -> list[dict[str, Any]]:
         whole_lines, _, _ = self.log.read_text("utf-8").rpartition("\n")
@@ -127,7 +128,9 @@ def serving(
             line = process.stdout.readline()
             assert line.startswith("listening on "), log.read_text("utf-8")
             host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
-            yield Service(process, store, url or f"csv:{store}", (host, int(port)), log)
+            yield Service(
+                process, store, url or f"csv:{store}", (host, int(port)), log, environment
+            )
         finally:
             if process.poll() is None:
                 process.kill()
