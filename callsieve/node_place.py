@@ -56,6 +56,13 @@ class NodePlace(Place):
             if one.name == name:
                 return one
         found = self.catalog.current().lists.get(name)
+        position = self.redis_store.node.position()
+        if position is not None and name in position.stale:
+            raise StoreError(
+                "\n".join(
+                    [*report.problems, "the store has the change; this node has yet to publish it"]
+                )
+            )
         if not isinstance(found, PublishedList):
             raise StoreError("\n".join(report.problems) or f"{name}: not published")
         return _report_of(found)

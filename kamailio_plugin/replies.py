@@ -105,6 +105,7 @@ _Q850 = {
     "INTERWORKING": 127,
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A final reply, 400 to 699. headers: lines that say why."""

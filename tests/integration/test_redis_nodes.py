@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import resource
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +26,7 @@ from tests.support.redis_servers import (
     sentinel_trio,
     until,
 )
+from tests.support.service import CALLSIEVE, run
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "everysec")
 
@@ -210,3 +215,30 @@ def test_a_node_that_was_away_catches_up_from_where_it_was(tmp_path: Path, misse
         with three_nodes([url], tmp_path) as [node]:
             until(lambda: node.numbers() == expected)
             assert server.command("XLEN", store.key("changes")) <= 10
+
+
+def test_a_change_that_this_node_cannot_publish_is_an_error(tmp_path: Path) -> None:
+    """It is in the store, but no leg of this node is decided by it: `added` would be a lie."""
+
+    def disk_is_full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+
+    node = {"CALLSIEVE_NODE_DIRECTORY": str(tmp_path / "node")}
+    with one_server(tmp_path / "redis") as server:
+        url = server.url()
+        assert run("store", "create", url, **node).returncode == 0
+        assert run("add", "Default", "+48600100200", store=url, **node).returncode == 0
+        refused = subprocess.run(
+            [*CALLSIEVE, "add", "Default", "+48600100201"],
+            env=os.environ | node | {"CALLSIEVE_STORE": url},
+            preexec_fn=disk_is_full,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (refused.returncode, refused.stdout) == (5, "")
+        assert "this node has yet to publish it" in refused.stderr
+        # Whatever publishes next brings it.
+        assert run("add", "Default", "+48600100202", store=url, **node).returncode == 0
+        decided = run("list", "ls", "--json", store=url, **node)
+        assert [row["entries"] for row in json.loads(decided.stdout)] == [3], decided.stdout
