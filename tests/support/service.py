@@ -31,7 +31,7 @@ class Service:
     url: str
     address: tuple[str, int]
     log: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
