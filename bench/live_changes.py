@@ -4,7 +4,7 @@
 
 A service with two workers answers legs of four callers all the time. After each `callsieve add`, so
 many legs of the new number are asked as reach every worker; one that is not refused is counted.
-Beside it: how long the command took, and `callsieve reload LIST`, which publishes all of the list.
+Beside it: how long the command took, and `callsieve reload LIST`, which reads all of the list anew.
 Exit code: 0 the target is reached; 1 it is not.
 """
 
