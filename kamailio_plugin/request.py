@@ -41,11 +41,11 @@ def read_request(ksr: Kemi, trusts: Callable[[str], bool]) -> Request:
     flow = named_flow(ksr)
     request = Request(
         named_flow=flow,
-        caller_number=_caller(ksr, address, trusts),
-        called_number=number_text(_hostile(ksr, "$ru")),
+        caller_number=_caller(text, address, trusts),
+        called_number=number_text(_hostile(text, "$ru")),
         network_address=address,
         region=text("$avp(callsieve_region)"),
-        privacy=_is_private(_hostile(ksr, "$hdr(Privacy)")),
+        privacy=_is_private(_hostile(text, "$hdr(Privacy)")),
     )
     if flow != "inbound":
         request.campaign = text("$avp(callsieve_campaign)")
@@ -61,24 +61,24 @@ def named_flow(ksr: Kemi) -> str:
 
 
 def call_id(ksr: Kemi) -> str:
-    return _hostile(ksr, "$ci")[:200]
+    return _hostile(ksr.pv.gete, "$ci")[:200]
 
 
-def _caller(ksr: Kemi, address: str, trusts: Callable[[str], bool]) -> str:
-    asserted = _hostile(ksr, "$ai")
+def _caller(read: Callable[[str], str], address: str, trusts: Callable[[str], bool]) -> str:
+    asserted = _hostile(read, "$ai")
     if asserted and trusts(address):
         # RFC 3325 allows two: a SIP and a tel URI, and the latter is sure to be a number.
-        second = _hostile(ksr, "$(ai[1])")
+        second = _hostile(read, "$(ai[1])")
         return number_text(second if second[:4].casefold() == "tel:" else asserted)
-    uri = _hostile(ksr, "$fu")
+    uri = _hostile(read, "$fu")
     # Every request has a From; Kamailio gives none when it cannot be parsed.
     return number_text(uri) if uri else UNREADABLE
 
 
-def _hostile(ksr: Kemi, name: str) -> str:
+def _hostile(read: Callable[[str], str], name: str) -> str:
     """A pseudo-variable that holds the caller's bytes, which need not be UTF-8."""
     try:
-        return ksr.pv.gete(name)
+        return read(name)
     except UnicodeDecodeError as error:
         return bytes(error.object).decode("utf-8", "replace")
 

@@ -10,28 +10,52 @@ SKIPPED = "OUTGOING_CALL_BARRED"
 
 _MAX_VALUE = 200
 
+_RECEIPT = tuple(
+    (name, f"X-Callsieve-{name.capitalize()}: ")
+    for name in (
+        "action",
+        "number",
+        "list",
+        "entry",
+        "rule",
+        "status",
+        "redirect",
+        "presentation",
+        "generation",
+        "marked",
+        "reason",
+    )
+)
+"""The receipt's keys, and the headers that they are sent inward in."""
+
 
 def variables(decision: Decision) -> dict[str, str | int]:
     """All keys that apply: the receipt, what the action needs, and `headers` to send inward.
 
     `reply_status` (a number), `reply_phrase` and `reply_headers` come with hangup and skip.
     """
-    receipt = {
-        "action": decision.action,
-        "number": decision.number,
-        "list": decision.list,
-        "entry": decision.entry,
-        "rule": decision.rule,
-        "status": decision.status,
-        "redirect": decision.redirect,
-        "presentation": decision.presentation_number,
-        "generation": None if decision.generation is None else str(decision.generation),
-        "marked": decision.marked,
-        "reason": decision.reason,
-    }
-    texts = {name: _one_line(value) for name, value in receipt.items() if value is not None}
-    headers = [f"X-Callsieve-{name.capitalize()}: {value}\r\n" for name, value in texts.items()]
-    values: dict[str, str | int] = {**texts, "headers": "".join(headers)}
+    receipt = (
+        decision.action,
+        decision.number,
+        decision.list,
+        decision.entry,
+        decision.rule,
+        decision.status,
+        decision.redirect,
+        decision.presentation_number,
+        None if decision.generation is None else str(decision.generation),
+        decision.marked,
+        decision.reason,
+    )
+    values: dict[str, str | int] = {}
+    headers = ""
+    for (name, header), value in zip(_RECEIPT, receipt, strict=True):
+        if value is not None:
+            # Rules and list names are checked when they are read; a reason can quote an error.
+            plain = value.isprintable() and len(value) <= _MAX_VALUE
+            values[name] = text = value if plain else _one_line(value)
+            headers += f"{header}{text}\r\n"
+    values["headers"] = headers
     reply = _reply(decision)
     if reply is not None:
         values["reply_status"] = reply.status
@@ -49,7 +73,4 @@ def _reply(decision: Decision) -> Reply | None:
 
 
 def _one_line(text: str) -> str:
-    """Rules and list names are checked when they are read; a reason can quote an error."""
-    if text.isprintable() and len(text) <= _MAX_VALUE:
-        return text
     return "".join(c if c.isprintable() else "?" for c in text[:_MAX_VALUE])
