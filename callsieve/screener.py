@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
 from loader.numbers import check_region, read_number
-from loader.publishing import RULES_DOCUMENT
+from loader.publishing import RULES_DOCUMENT, stale_after, too_old
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
 from screening import (
     FLOWS,
@@ -127,12 +127,12 @@ class Screener:
         for problem in view.problems:
             self._problem(problem)
         self._follow_rules(view.documents.get(RULES_DOCUMENT))
-        ages = {name: _stale_at(found) for name, found in view.lists.items()}
+        ages = map(_stale_at, view.lists.values())
         self._lists = {
-            name: _as_screened(found, is_stale=ages[name] <= now)
+            name: _as_screened(found, datetime.fromtimestamp(now, UTC))
             for name, found in view.lists.items()
         }
-        self._stale_at = min((age for age in ages.values() if age > now), default=math.inf)
+        self._stale_at = min((age for age in ages if age > now), default=math.inf)
         self._view = view
 
     def _follow_rules(self, document: Document | None) -> None:
@@ -145,18 +145,17 @@ class Screener:
             self._problem(f"rules, generation {document.generation}: {error}")
 
 
-def _as_screened(found: PublishedList | UnavailableList, is_stale: bool) -> NumberList | NoList:
+def _as_screened(found: PublishedList | UnavailableList, now: datetime) -> NumberList | NoList:
     if isinstance(found, UnavailableList):
         return NoList(found.reason)
-    if is_stale:
-        return NoList(f"its numbers are of {found.info.get('as_of')}, past their maximum age")
-    return found
+    problem = too_old(found, now)
+    return NoList(problem) if problem else found
 
 
 def _stale_at(found: PublishedList | UnavailableList) -> float:
     """When the list gets too old to be used, in seconds since 1970."""
-    moment = found.info.get("stale_after") if isinstance(found, PublishedList) else None
-    return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else math.inf
+    moment = stale_after(found) if isinstance(found, PublishedList) else None
+    return math.inf if moment is None else moment.timestamp()
 
 
 def read_facts(channel: Leg, rules: Rules) -> CallFacts:

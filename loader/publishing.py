@@ -218,10 +218,16 @@ def publish_all(
     return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
 
 
+def stale_after(found: PublishedList) -> datetime.datetime | None:
+    """When the list is past its maximum age (aware); None for a list without one."""
+    moment = found.info.get("stale_after")
+    return datetime.datetime.fromisoformat(moment) if isinstance(moment, str) else None
+
+
 def too_old(found: PublishedList, now: datetime.datetime) -> str:
     """Why the list is past its maximum age at `now` (aware), and so unavailable; "" when not."""
-    moment = found.info.get("stale_after")
-    if not isinstance(moment, str) or now < datetime.datetime.fromisoformat(moment):
+    moment = stale_after(found)
+    if moment is None or now < moment:
         return ""
     return f"its numbers are of {found.info.get('as_of')}, past their maximum age"
 
