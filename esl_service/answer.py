@@ -15,7 +15,7 @@ from esl_service.codec import (
     plain_text,
 )
 from screening import Decision
-from screening.sip_responses import phrase
+from screening.sip_responses import call_info_value, phrase
 
 _RESUME = encode_message((), "resume")
 _EXIT = encode_message((), "exit")
@@ -78,7 +78,7 @@ def _hangup(decision: Decision) -> list[bytes]:
         return [_execute("hangup", decision.cause or "")]
     commands = []
     if decision.call_info is not None:
-        header = f"sip_rh_Call-Info=<{decision.call_info}>;purpose=jwscard"
+        header = f"sip_rh_Call-Info={call_info_value(decision.call_info)}"
         commands.append(_execute("set", header))
     commands.append(_execute("respond", f"{decision.response} {phrase(decision.response)}"))
     return commands

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from screening.sip_responses import phrase
+from screening.sip_responses import call_info_value, phrase
 
 # As FreeSWITCH answers them (hangup_cause_to_sip in mod_sofia): a rule means the same there.
 _STATUS = {
@@ -127,5 +127,5 @@ def response(status: int, call_info: str | None) -> Reply:
     """The reply that a rule names; call_info: the URL of the card that RFC 8688 wants in a 608."""
     headers = f"Reason: SIP;cause={status}\r\n"
     if call_info is not None:
-        headers += f"Call-Info: <{call_info}>;purpose=jwscard\r\n"
+        headers += f"Call-Info: {call_info_value(call_info)}\r\n"
     return Reply(status, phrase(status), headers)

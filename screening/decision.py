@@ -1,6 +1,6 @@
 """The answer for one leg, with its receipt: which number, list, entry, rule and generation.
 
-Named tuples, as in `facts`: every leg makes some, and a frozen dataclass takes three times as long.
+Named tuples, as in `facts`: every leg makes some, and a frozen dataclass is slower to make.
 """
 
 from __future__ import annotations

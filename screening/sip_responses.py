@@ -63,6 +63,11 @@ def refuses(response: int) -> bool:
     return response // 100 in _CLASSES and response not in _CHALLENGES
 
 
+def call_info_value(card: str) -> str:
+    """The value of the Call-Info header of a 608 whose signed card has that URL (RFC 8688)."""
+    return f"<{card}>;purpose=jwscard"
+
+
 def phrase(response: int) -> str:
     """What stands behind the number in the status line."""
     return _PHRASES.get(response) or _CLASSES[response // 100]
