@@ -40,7 +40,7 @@ HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 CALLS = 100
 CALLERS = 1000
-STEP = 50
+STEP = 20
 RUN_SECONDS = 4
 
 # The number called says how the call is screened.
@@ -54,6 +54,8 @@ WAYS = {
 }
 
 _HANGUP = '<action application="hangup" data="CALL_REJECTED"/>'
+
+_SYNC_LEG = "sync|${uuid}|inbound|${caller_id_number}|400||||inbound||||||||false|end"
 
 _PUBLIC = f"""\
 <include>
@@ -77,6 +79,7 @@ _PUBLIC = f"""\
       <action application="sched_cancel" data="${{last_sched_id}}"/>
     </condition></extension>
     <extension name="sync"><condition field="destination_number" expression="^400$">
+      <action application="set" data="callsieve_leg={_SYNC_LEG}"/>
       <action application="sched_hangup" data="+2 NORMAL_TEMPORARY_FAILURE"/>
       <action application="socket" data="$${{callsieve_service}}"/>
       <action application="sched_cancel"/>
@@ -87,7 +90,7 @@ _PUBLIC = f"""\
 """
 
 _BLACKLIST = """\
-<configuration name="blacklist.conf"><lists>
+<configuration name="mod_blacklist.conf"><lists>
   <list name="bench" filename="{file}"/>
 </lists></configuration>
 """
@@ -175,7 +178,7 @@ class Caller:
             with Phone(self._sip_port) as phone:
                 outcome = phone.call(number, listed(index * 97 % LISTED))
             if outcome.status != 603:
-                print(f"    {number}: {outcome.response.start}", file=sys.stderr)
+                raise SystemExit(f"{number}: expected 603, got {outcome.response.start}")
             times.append(outcome.seconds * 1000)
         return times
 
@@ -198,7 +201,7 @@ class Caller:
 
 
 def highest_rate(caller: Caller, number: str) -> int:
-    """In steps of 50 calls a second, doubling first."""
+    """In steps of 20 calls a second, doubling first."""
     good, bad = 0, STEP
     while caller.is_clean(number, bad):
         good, bad = bad, bad * 2
@@ -229,6 +232,8 @@ def main() -> None:
         switch = BenchFreeSwitch(directory / "fs", bare, blacklist)
         stack.enter_context(switch.running(binary))
         switch.use_service(ours)
+        with switch.control() as control:
+            assert control.api(f"blacklist check bench {listed(0)}") == "true"
         caller = Caller(directory, switch.sip_port)
         for number in WAYS.values():
             caller.times(number)  # the first calls of a process are slow

@@ -6,8 +6,9 @@ import json
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import click
 
@@ -16,7 +17,7 @@ from callsieve.leg_options import leg_options, read_leg
 from callsieve.receipt import Value, receipt_lines
 from esl_service.answer import BRIDGE
 from esl_service.blocking import BLOCK
-from esl_service.channel_data import ChannelData, write_channel_data
+from esl_service.channel_data import ChannelData, write_channel_data, write_leg
 from esl_service.errors import RemoteProtocolError
 from esl_service.switch_side import DISCONNECT, Answer, SwitchSide
 
@@ -86,7 +87,10 @@ def ask(address: Address, channel: ChannelData, timeout: float) -> ProbeResult:
 
     The socket's mode is the one that `freeswitch_conf/` chose for the flow.
     """
-    switch = SwitchSide(write_channel_data(channel), parks=channel.flow == "inbound")
+    channel = replace(channel, uuid=channel.uuid or str(uuid4()))
+    asynchronous = channel.flow == "inbound"
+    line = write_leg(channel, asynchronous)
+    switch = SwitchSide(write_channel_data(channel), asynchronous, line)
     host, port = address
     place = f"{host}:{port}"
     deadline = time.monotonic() + timeout

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from esl_service.blocking import Blocked
+from esl_service.channel_data import LEG_VARIABLE, Mode
 from esl_service.codec import (
     MAX_VALUE_CHARACTERS,
     encode_message,
     execute,
+    hangup,
     is_plain,
     plain_text,
 )
@@ -19,6 +21,9 @@ from screening.sip_responses import call_info_value, phrase
 
 _RESUME = encode_message((), "resume")
 _EXIT = encode_message((), "exit")
+
+_ANSWERED = f"{LEG_VARIABLE}="
+"""Unsets it: what this leg is asked next is not about what it was here."""
 
 # multiset takes quotes, backslashes and the delimiter for its own.
 _AWKWARD = re.compile(r"['\\|^]")
@@ -32,13 +37,14 @@ _SUSPECT = re.compile(r"['\\^]|= | \|| $")
 
 # What rules say comes again and again.
 _execute = lru_cache(maxsize=1000)(execute)
+_hang_up = lru_cache(maxsize=1000)(hangup)
 
 
-def answer(decision: Decision, parks: bool) -> bytes:
+def answer(decision: Decision, mode: Mode) -> bytes:
     """The commands for a leg: the receipt as variables, then what happens to it.
 
-    parks: the socket is asynchronous (`ChannelData.parks`). Such a leg sits parked until `resume`
-    and `exit`; in a synchronous one `resume` would leave it in reset for ever.
+    A parked leg stays so until `resume` and `exit`; in a synchronous one `resume` would leave it in
+    reset for ever.
     """
     commands = _set(_variables(decision))
     target = decision.redirect or ""
@@ -52,12 +58,12 @@ def answer(decision: Decision, parks: bool) -> bytes:
                 commands.append(_execute("set", f"{BRIDGE}={target}"))
                 target = BRIDGE
             commands.append(_execute("transfer", target))
-            if parks:
+            if mode == "parked":
                 return b"".join(commands)  # the transfer itself ends the park
-    return _let_go(commands, parks)
+    return _let_go(commands, mode)
 
 
-def acknowledgement(blocked: Blocked, parks: bool) -> bytes:
+def acknowledgement(blocked: Blocked, mode: Mode) -> bytes:
     """The commands for a leg of the flow `block`: what became of the number, as variables."""
     variables = {
         "callsieve_action": "continue",
@@ -66,16 +72,16 @@ def acknowledgement(blocked: Blocked, parks: bool) -> bytes:
         "callsieve_list": blocked.list,
         "callsieve_reason": blocked.reason,
     }
-    return _let_go(_set(variables), parks)
+    return _let_go(_set(variables), mode)
 
 
-def _let_go(commands: list[bytes], parks: bool) -> bytes:
-    return b"".join([*commands, _RESUME, _EXIT] if parks else [*commands, _EXIT])
+def _let_go(commands: list[bytes], mode: Mode) -> bytes:
+    return b"".join([*commands, _RESUME, _EXIT] if mode == "parked" else [*commands, _EXIT])
 
 
 def _hangup(decision: Decision) -> list[bytes]:
     if decision.response is None:
-        return [_execute("hangup", decision.cause or "")]
+        return [_hang_up(decision.cause or "")]
     commands = []
     if decision.call_info is not None:
         header = f"sip_rh_Call-Info={call_info_value(decision.call_info)}"
@@ -105,7 +111,8 @@ def _variables(decision: Decision) -> dict[str, str | int | None]:
 
 
 def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
-    pairs = [f"{name}={value}" for name, value in variables.items() if value is not None]
+    pairs = [_ANSWERED]
+    pairs += [f"{name}={value}" for name, value in variables.items() if value is not None]
     joined = "|".join(pairs)
     if (
         len(joined) <= MAX_VALUE_CHARACTERS
@@ -114,7 +121,7 @@ def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
         and not _SUSPECT.search(joined)
     ):  # nearly always, so it is worth one look instead of one at each value
         return [execute("multiset", f"^^|{joined}")]
-    together = []
+    together = [_ANSWERED]
     alone = []
     for name, value in variables.items():
         if value is None:

@@ -1,8 +1,20 @@
-"""What a leg's channel data says that a decision needs; the rest of its 6 KB is not looked at."""
+"""What a decision needs to know of a leg, and the two ways in which FreeSWITCH tells it.
+
+The dialplans of `freeswitch_conf/` put it into one line, the variable `callsieve_leg`:
+
+    MODE|FIELD|...|FIELD|end
+
+with the fields in the order of LEG_FIELDS. That is one short answer, where `connect` has FreeSWITCH
+send all that it knows of the leg, 6 KB (and park it, see conversation.py). But FreeSWITCH cuts the
+line after 511 bytes and does not encode it, so it stands only for texts that the dialplan has found
+harmless (LEG_TEXT). Other legs, and those of other dialplans, are read from the channel data.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from esl_service.codec import Message
 from esl_service.errors import RemoteProtocolError
@@ -27,6 +39,41 @@ _FIELDS = {
     "list": b"variable_callsieve_list",
 }
 
+LEG_VARIABLE = "callsieve_leg"
+
+LEG_FIELDS = {
+    "uuid": "uuid",
+    "direction": "direction",
+    "caller_number": "caller_id_number",
+    "called_number": "destination_number",
+    "from_user": "sip_from_user",
+    "network_address": "sip_network_ip",
+    "gateway": "sip_gateway_name",
+    "flow": "callsieve_flow",
+    "campaign": "callsieve_campaign",
+    "queue": "callsieve_queue",
+    "widget": "callsieve_widget",
+    "route": "callsieve_route",
+    "region": "callsieve_region",
+    "number": "callsieve_number",
+    "list": "callsieve_list",
+    "privacy": "privacy_hide_number",
+}
+"""The fields of the line, in its order, and FreeSWITCH's variables that they are."""
+
+LEG_TEXT = r"[^\x00-\x1f\x7f!\x22$%\x27\\{|}]{0,64}"
+"""What a field of the line may be: nothing that ends a line or a field, and nothing that `multiset`
+or the expansion of variables takes for its own."""
+
+_LEG_TEXT = re.compile(LEG_TEXT)
+
+_LEG_TEXTS = tuple(name for name in LEG_FIELDS if name not in ("uuid", "privacy"))
+
+MAX_LEG_BYTES = 511
+"""FreeSWITCH cuts the reply to `getvar` after that."""
+
+Mode = Literal["sync", "held", "parked"]
+
 NEEDED = (
     b"Event-Name",
     b"Socket-Mode",
@@ -45,7 +92,9 @@ class ChannelData:
     application: what the dialplan runs now; `socket` while the leg waits for us.
     number, list: what the flow `block` is to put where.
     privacy: the caller asked to withhold its number.
-    parks: the dialplan called `socket` with `async`; the leg is parked until it is resumed.
+    mode: sync, the dialplan called `socket` without `async` and commands are run as they come;
+    held, with `async` and without our `connect`: they are run when we let go of the leg; parked,
+    with both: they are run every 20 ms, until the leg is resumed.
     """
 
     uuid: str = ""
@@ -65,7 +114,7 @@ class ChannelData:
     number: str = ""
     list: str = ""
     privacy: bool = False
-    parks: bool = False
+    mode: Mode = "sync"
 
     @property
     def named_flow(self) -> str:
@@ -82,8 +131,40 @@ def read_channel_data(message: Message) -> ChannelData:
         raise RemoteProtocolError("expected a Unique-ID in the channel data, got none")
     channel = ChannelData(*map(message.get, _FIELDS.values()))  # type: ignore[arg-type]  # texts
     channel.privacy = message.get(b"Caller-Privacy-Hide-Number") == "true"
-    channel.parks = message.get(b"Socket-Mode") == "async"
+    channel.mode = "parked" if message.get(b"Socket-Mode") == "async" else "sync"
     return channel
+
+
+def read_leg(line: str) -> ChannelData | None:
+    """The leg in the reply to `getvar callsieve_leg`; None where that is no such line, whole."""
+    mode, *fields = line.split("|")
+    if len(fields) != len(LEG_FIELDS) + 1 or fields[-1] != "end" or mode not in ("sync", "async"):
+        return None
+    uuid, *texts, privacy, _ = fields
+    if not uuid:
+        return None
+    channel = ChannelData(uuid, mode="held" if mode == "async" else "sync")
+    for name, text in zip(_LEG_TEXTS, texts, strict=True):
+        setattr(channel, name, text)
+    channel.privacy = privacy == "true"
+    return channel
+
+
+def write_leg(channel: ChannelData, asynchronous: bool) -> str | None:
+    """The line that a dialplan makes of `channel`; None where it would make none.
+
+    asynchronous: the dialplan calls `socket` with `async`.
+    """
+    texts = [getattr(channel, name) for name in LEG_FIELDS if name != "privacy"]
+    texts.append("true" if channel.privacy else "false")
+    line = "|".join(["async" if asynchronous else "sync", *texts, "end"])
+    if (
+        not channel.uuid
+        or len(line.encode()) > MAX_LEG_BYTES
+        or not all(map(_LEG_TEXT.fullmatch, texts))
+    ):
+        return None
+    return line
 
 
 def write_channel_data(channel: ChannelData) -> dict[str, str]:

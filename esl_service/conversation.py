@@ -3,20 +3,27 @@ deadline out.
 
 FreeSWITCH connects and says nothing until it is asked.
 
-| state    | what comes                  | next     | what goes out            |
-|----------|-----------------------------|----------|--------------------------|
-| asking   | (start)                     | asking   | `connect`                |
-| asking   | channel data                | deciding | LegArrived               |
-| asking   | channel data, too late      | over     | LegLate                  |
-| deciding | `answer(outcome)`           | leaving  | the answer, in one write |
-| deciding | `answer(outcome)`, too late | over     | nothing                  |
-| leaving  | a reply -ERR                | leaving  | CommandRefused           |
-| any      | disconnect notice           | over     | LegGone unless answered  |
-| any      | end of stream               | over     | LegGone unless answered  |
-| any      | the deadline                | over     | LegSilent unless answered|
+| state    | what comes                      | next     | what goes out              |
+|----------|---------------------------------|----------|----------------------------|
+| opening  | (start)                         | opening  | `getvar callsieve_leg`     |
+| opening  | the leg, as the dialplan put it | deciding | LegArrived                 |
+| opening  | any other reply                 | asking   | Unprepared: send `connect` |
+| asking   | channel data                    | deciding | LegArrived                 |
+| opening, | the leg, too late               | over     | LegLate                    |
+| asking   |                                 |          |                            |
+| deciding | `answer(outcome)`               | leaving  | the answer, in one write   |
+| deciding | `answer(outcome)`, too late     | over     | nothing                    |
+| leaving  | a reply -ERR                    | leaving  | CommandRefused             |
+| any      | disconnect notice               | over     | LegGone unless answered    |
+| any      | end of stream                   | over     | LegGone unless answered    |
+| any      | the deadline                    | over     | LegSilent unless answered  |
 
 Anything else is a RemoteProtocolError. The connection is closed by whoever runs the conversation,
 once it is over; closing before FreeSWITCH has read the answer would take the answer back.
+
+Why not `connect` first: it parks an asynchronous leg, and FreeSWITCH looks after a parked leg only
+every 20 ms (switch_ivr_park). A leg that was not asked so is held: FreeSWITCH looks every
+millisecond whether we have let go of it (socket_function) and then does what it was told.
 """
 
 from __future__ import annotations
@@ -26,22 +33,32 @@ from typing import Literal
 
 from esl_service.answer import acknowledgement, answer
 from esl_service.blocking import Blocked
-from esl_service.channel_data import NEEDED, ChannelData, read_channel_data
+from esl_service.channel_data import (
+    LEG_VARIABLE,
+    NEEDED,
+    ChannelData,
+    Mode,
+    read_channel_data,
+    read_leg,
+)
 from esl_service.codec import Decoder, Message, encode_message
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
 from esl_service.headers import Wanted
 from screening import Decision
 
 ASK_SECONDS = 5.0
-"""How long FreeSWITCH may take to describe the leg. It does so in under a millisecond."""
+"""How long the leg may take to be described. FreeSWITCH does so in under a millisecond."""
 
 PARKED_SECONDS = 0.9
-"""How long a parked leg waits for its answer before its dialplan may have taken it on: the guard of
-`freeswitch_conf/` fires 1 to 2 s after it is set. A command that comes later would hit a call that
-has gone on, and cut off two people who talk. A leg that does not park is ended by its guard."""
+"""How long an asynchronous leg waits for its answer before its dialplan may have taken it on: the
+guard of `freeswitch_conf/` fires 1 to 2 s after it is set. A command that comes later would hit a
+call that has gone on, and cut off two people who talk. A synchronous leg is ended by its guard."""
 
 LEAVE_SECONDS = 2.0
 """How long FreeSWITCH may take to close after the answer."""
+
+OPENING = encode_message((), "getvar") + encode_message((), f"getvar {LEG_VARIABLE}")
+"""FreeSWITCH never replies to what comes first."""
 
 CONNECT = encode_message((), "connect")
 
@@ -52,8 +69,13 @@ _WANTED = Wanted((b"Content-Type", b"Content-Length", b"Reply-Text", *NEEDED))
 
 
 @dataclass(frozen=True, slots=True)
+class Unprepared:
+    """The dialplan did not describe the leg: send CONNECT, to have FreeSWITCH do it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegArrived:
-    """FreeSWITCH described the leg: decide, then call `answer`."""
+    """The leg is described: decide, then call `answer`."""
 
     channel: ChannelData
 
@@ -80,7 +102,7 @@ class LegSilent:
     """FreeSWITCH did not describe the leg in time."""
 
 
-Event = LegArrived | CommandRefused | LegGone | LegLate | LegSilent
+Event = Unprepared | LegArrived | CommandRefused | LegGone | LegLate | LegSilent
 
 
 class Conversation:
@@ -88,10 +110,10 @@ class Conversation:
 
     def __init__(self, now: float) -> None:
         self._decoder = Decoder(_WANTED)
-        self._state: Literal["asking", "deciding", "leaving", "over"] = "asking"
-        self._parks = False
+        self._state: Literal["opening", "asking", "deciding", "leaving", "over"] = "opening"
+        self._mode: Mode = "sync"
         self._ended = False
-        self.opening = CONNECT
+        self.opening = OPENING
         self._too_late = now + PARKED_SECONDS
         self.deadline = now + ASK_SECONDS
 
@@ -111,7 +133,7 @@ class Conversation:
 
         After LegArrived nothing is looked at until `answer` was called.
         """
-        while self._state in ("asking", "leaving"):
+        while self._state in ("opening", "asking", "leaving"):
             if self._state == "leaving":
                 self._decoder.skip(_ACCEPTED)
             message = self._decoder.next_message()
@@ -131,14 +153,14 @@ class Conversation:
         """
         if self._state != "deciding":
             raise LocalProtocolError(f"no answer is awaited: the conversation is {self._state}")
-        if self._parks and now >= self._too_late:
+        if self._mode != "sync" and now >= self._too_late:
             self._state = "over"
             return b""
         self._state = "leaving"
         self.deadline = now + LEAVE_SECONDS
         if isinstance(outcome, Blocked):
-            return acknowledgement(outcome, self._parks)
-        return answer(outcome, self._parks)
+            return acknowledgement(outcome, self._mode)
+        return answer(outcome, self._mode)
 
     def _message(self, message: Message, now: float) -> Event | None:
         kind = message.get(b"Content-Type")
@@ -146,15 +168,24 @@ class Conversation:
             return self._end(LegGone())
         if kind != "command/reply":
             raise RemoteProtocolError(f"expected a reply, got Content-Type {kind[:60]!r}")
+        if self._state == "leaving":
+            reply = message.get(b"Reply-Text")
+            return CommandRefused(reply) if reply.startswith("-ERR") else None
         if self._state == "asking":
-            channel = read_channel_data(message)
-            self._parks = channel.parks
-            if self._parks and (channel.application != "socket" or now >= self._too_late):
-                return self._end(LegLate())
-            self._state = "deciding"
-            return LegArrived(channel)
-        reply = message.get(b"Reply-Text")
-        return CommandRefused(reply) if reply.startswith("-ERR") else None
+            return self._described(read_channel_data(message), now)
+        leg = read_leg(message.get(b"Reply-Text"))
+        if leg is None:
+            self._state = "asking"
+            return Unprepared()
+        return self._described(leg, now)
+
+    def _described(self, channel: ChannelData, now: float) -> Event | None:
+        self._mode = channel.mode
+        late = channel.application != "socket" or now >= self._too_late
+        if late and self._mode != "sync":
+            return self._end(LegLate())
+        self._state = "deciding"
+        return LegArrived(channel)
 
     def _end(self, without_answer: Event) -> Event | None:
         answered = self._state == "leaving"

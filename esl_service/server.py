@@ -25,6 +25,7 @@ from gevent.event import Event as Signal
 from esl_service.blocking import BLOCK, Blocking
 from esl_service.channel_data import ChannelData
 from esl_service.conversation import (
+    CONNECT,
     CommandRefused,
     Conversation,
     Event,
@@ -32,6 +33,7 @@ from esl_service.conversation import (
     LegGone,
     LegLate,
     LegSilent,
+    Unprepared,
 )
 from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
@@ -283,6 +285,8 @@ class _Leg:
             gevent.spawn(self._run, partial(self._block, event.channel))
         elif isinstance(event, LegArrived):
             self._answer(event.channel)
+        elif isinstance(event, Unprepared):
+            self._send(CONNECT)
         elif isinstance(event, CommandRefused):
             self._server.failed("command_refused", self._peer, reply=event.reply)
         else:

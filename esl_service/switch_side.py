@@ -13,13 +13,13 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import quote_from_bytes
 
+from esl_service.channel_data import LEG_VARIABLE
 from esl_service.errors import RemoteProtocolError
 
 DISCONNECT = b"Content-Type: text/disconnect-notice\nContent-Length: 0\n\n"
 
 MAX_COMMAND_BYTES = 256 * 1024
 
-_OK = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 _ENCODED = re.compile(r"(%[0-9A-F]{2})")
 _NOT_ENCODED = "!$'()*,/"
 
@@ -40,13 +40,21 @@ class Answer:
 class SwitchSide:
     """One leg. `receive` takes what the service sends and returns what FreeSWITCH would reply."""
 
-    def __init__(self, headers: Mapping[str, str], parks: bool) -> None:
-        """headers: channel data that differs from the recorded leg's, by name, not encoded."""
+    def __init__(
+        self, headers: Mapping[str, str], asynchronous: bool, line: str | None = None
+    ) -> None:
+        """headers: channel data that differs from the recorded leg's, by name, not encoded.
+
+        asynchronous: the dialplan calls `socket` with `async`. line: the leg as the dialplan put it
+        into LEG_VARIABLE.
+        """
         self.answer = Answer()
-        self._channel_data = encode_channel_data(headers, parks)
-        self._parks = parks
+        self._channel_data = encode_channel_data(headers, asynchronous)
+        self._asynchronous = asynchronous
+        self._line = line
         self._buffer = b""
-        self._connected = False
+        self._asked = False
+        self._parked = False
 
     def receive(self, data: bytes) -> bytes:
         """Raises RemoteProtocolError when the service sends what is no command."""
@@ -54,30 +62,46 @@ class SwitchSide:
         if len(self._buffer) > MAX_COMMAND_BYTES:
             raise RemoteProtocolError(f"a command of more than {MAX_COMMAND_BYTES} bytes")
         replies = b""
-        while b"\n\n" in self._buffer:
-            block, self._buffer = self._buffer.split(b"\n\n", 1)
-            replies += self._command(block.lstrip(b"\n"))
+        while b"\n\n" in (buffer := self._buffer.lstrip(b"\n")):
+            block, rest = buffer.split(b"\n\n", 1)
+            first, *lines = block.decode("utf-8", "replace").split("\n")
+            headers = dict(line.partition(": ")[::2] for line in lines)
+            length_text = headers.get("content-length", "0")
+            if not length_text.isdecimal():
+                raise RemoteProtocolError(f"content-length: expected digits, got {length_text!r}")
+            length = int(length_text)
+            if len(rest) < length:
+                break
+            body, self._buffer = rest[:length].decode("utf-8", "replace"), rest[length:]
+            replies += self._command(first, headers, body)
         return replies
 
-    def _command(self, block: bytes) -> bytes:
-        first, *lines = block.decode("utf-8", "replace").split("\n")
-        if first == "connect" and not self._connected:
-            self._connected = True
+    def _command(self, first: str, headers: Mapping[str, str], body: str) -> bytes:
+        if first == "connect" and not self._parked:
+            self._asked = True
+            self._parked = self._asynchronous
             return self._channel_data
-        if not self._connected:
-            raise RemoteProtocolError(f"expected 'connect', got {first[:60]!r}")
+        if not self._asked:  # FreeSWITCH never replies to what comes first
+            self._asked = True
+            return b""
+        if first == f"getvar {LEG_VARIABLE}":
+            return _reply(self._line or "-ERR command not found")
         if first == "sendmsg":
-            self._execute(dict(line.partition(": ")[::2] for line in lines))
+            self._obey(headers, body)
         elif first == "exit":
             self.answer.final = True
         elif first != "resume":
             raise RemoteProtocolError(f"expected 'sendmsg', 'resume' or 'exit', got {first[:60]!r}")
-        return _OK
+        return _reply("+OK")
 
-    def _execute(self, headers: Mapping[str, str]) -> None:
+    def _obey(self, headers: Mapping[str, str], body: str) -> None:
+        command = headers.get("call-command")
+        if command == "hangup":
+            self.answer.executed.append((command, headers.get("hangup-cause", "")))
+            return
         application = headers.get("execute-app-name", "")
-        argument = headers.get("execute-app-arg", "")
-        if headers.get("call-command") != "execute" or not application:
+        argument = headers.get("execute-app-arg", "") or body
+        if command != "execute" or not application:
             raise RemoteProtocolError("expected an application to execute, got none")
         self.answer.executed.append((application, argument))
         if application == "set":
@@ -86,7 +110,7 @@ class SwitchSide:
             delimiter, pairs = argument.removeprefix("^^")[:1], argument.removeprefix("^^")[1:]
             for pair in pairs.split(delimiter) if delimiter else ():
                 self._set(pair)
-        elif application == "transfer" and self._parks:
+        elif application == "transfer" and self._parked:
             self.answer.final = True
 
     def _set(self, pair: str) -> None:
@@ -96,17 +120,21 @@ class SwitchSide:
         self.answer.variables[name] = value
 
 
-def encode_channel_data(headers: Mapping[str, str], parks: bool) -> bytes:
+def encode_channel_data(headers: Mapping[str, str], asynchronous: bool) -> bytes:
     """The answer to `connect`: the recorded leg with `headers` in place of or after its own."""
     merged = _recorded_leg() | {name: encode_value(value) for name, value in headers.items()}
     merged |= {
         "Content-Type": "command/reply",
         "Reply-Text": "%2BOK%0A",
-        "Socket-Mode": "async" if parks else "static",
-        "Control": "full" if parks else "single-channel",
+        "Socket-Mode": "async" if asynchronous else "static",
+        "Control": "full" if asynchronous else "single-channel",
     }
     lines = [f"{name}: {value}" for name, value in merged.items()]
     return "\n".join([*lines, "", ""]).encode()
+
+
+def _reply(text: str) -> bytes:
+    return f"Content-Type: command/reply\nReply-Text: {text}\n\n".encode()
 
 
 def encode_value(text: str) -> str:

@@ -11,10 +11,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from esl_service.codec import MAX_BLOCK_BYTES, MAX_BODY_BYTES, MAX_HEADERS, Decoder, Message
-from esl_service.conversation import CommandRefused, Conversation, LegArrived, LegGone
+from esl_service.conversation import (
+    CONNECT,
+    CommandRefused,
+    Conversation,
+    LegArrived,
+    LegGone,
+    Unprepared,
+)
 from esl_service.errors import RemoteProtocolError
 from esl_service.switch_side import SwitchSide
 from screening import Decision
+from tests.support.service import UNPREPARED
 from tests.support.transcripts import events, messages
 
 # Mostly pieces of the protocol, so that generated streams get past the first line.
@@ -65,8 +73,8 @@ def test_how_a_stream_is_cut_changes_nothing(data: bytes, cuts: list[int]) -> No
 @given(WIRE)
 def test_any_stream_gives_a_leg_an_end_or_a_remote_error(data: bytes) -> None:
     with suppress(RemoteProtocolError):
-        for event in events(Conversation(now=0.0), [data], Decision("continue")):
-            assert isinstance(event, LegArrived | LegGone | CommandRefused)
+        for event in events(Conversation(now=0.0), [UNPREPARED, data], Decision("continue")):
+            assert isinstance(event, Unprepared | LegArrived | LegGone | CommandRefused)
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
@@ -74,10 +82,11 @@ def test_any_stream_gives_a_leg_an_end_or_a_remote_error(data: bytes) -> None:
 @example("a\nCaller-Caller-ID-Number: +48999999999\n\n")
 def test_a_display_name_never_becomes_another_header(name: str) -> None:
     switch = SwitchSide(
-        {"Caller-Caller-ID-Name": name, "Caller-Caller-ID-Number": "+48600100200"}, parks=True
+        {"Caller-Caller-ID-Name": name, "Caller-Caller-ID-Number": "+48600100200"},
+        asynchronous=True,
     )
-    parts = [switch.receive(b"connect\n\n")]
-    (arrived,) = events(Conversation(now=0.0), parts, Decision("continue"))
+    parts = [UNPREPARED, switch.receive(CONNECT)]
+    (_, arrived) = events(Conversation(now=0.0), parts, Decision("continue"))
     assert isinstance(arrived, LegArrived)
     assert arrived.channel.caller_number == "+48600100200"
 

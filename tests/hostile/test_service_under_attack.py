@@ -19,9 +19,9 @@ import pytest
 from callsieve.probe import ask
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.codec import MAX_HEADERS
-from esl_service.conversation import ASK_SECONDS
+from esl_service.conversation import ASK_SECONDS, CONNECT, OPENING
 from esl_service.switch_side import DISCONNECT, SwitchSide, encode_channel_data
-from tests.support.service import Service, running
+from tests.support.service import UNPREPARED, Service, running
 
 SAMPLE = Path(__file__).parents[2] / "callsieve" / "sample_store"
 LISTED = "+48600100200"
@@ -54,12 +54,6 @@ def connect(service: Service) -> socket.socket:
     return socket.create_connection(service.address, timeout=30)
 
 
-def opened(service: Service) -> socket.socket:
-    connection = connect(service)
-    assert connection.recv(9, socket.MSG_WAITALL) == b"connect\n\n"
-    return connection
-
-
 def read_to_end(connection: socket.socket) -> bytes:
     received = b""
     with suppress(ConnectionResetError):
@@ -70,9 +64,9 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 def describe(service: Service, block: bytes) -> dict[str, str] | None:
     """The variables that the leg of `block` gets; None if it is closed without an answer."""
-    switch = SwitchSide({}, parks=False)
-    switch.receive(b"connect\n\n")
-    with opened(service) as connection:
+    switch = SwitchSide({}, asynchronous=False)
+    switch.receive(CONNECT)
+    with service.unprepared_leg() as connection:
         connection.sendall(block)
         while not switch.answer.final:
             data = connection.recv(65536)
@@ -84,7 +78,7 @@ def describe(service: Service, block: bytes) -> dict[str, str] | None:
 
 
 def encoded(**headers: str) -> bytes:
-    return encode_channel_data(write_channel_data(LEG) | headers, parks=False)
+    return encode_channel_data(write_channel_data(LEG) | headers, asynchronous=False)
 
 
 def with_first(line: bytes) -> bytes:
@@ -229,7 +223,7 @@ def test_a_leg_of_as_many_headers_as_allowed_is_decided_and_one_more_is_not(
 )
 def test_a_body_of_a_false_length_gets_no_answer(service: Service, line: bytes, ends: str) -> None:
     """Too long, none, or one that never comes: nothing is decided from half a message."""
-    with opened(service) as connection:
+    with service.unprepared_leg() as connection:
         connection.sendall(with_first(line))
         connection.shutdown(socket.SHUT_WR)
         assert read_to_end(connection) == b""
@@ -243,7 +237,7 @@ def test_a_body_of_a_false_length_gets_no_answer(service: Service, line: bytes, 
 def test_a_slow_loris_is_closed_in_time_and_holds_up_nobody(service: Service) -> None:
     block = encoded()
     started = time.monotonic()
-    lorises = [opened(service) for _ in range(50)]
+    lorises = [service.unprepared_leg() for _ in range(50)]
     sent = 0
     while time.monotonic() - started < ASK_SECONDS - 1:
         # Never the empty line that ends the block, however fast this goes.
@@ -271,14 +265,14 @@ def test_a_flood_of_silent_connections_holds_up_nobody_and_leaves_nothing(
     assert resident_kilobytes(service) < 150_000
     for connection in flood:
         with connection:
-            assert read_to_end(connection) == b"connect\n\n"
+            assert read_to_end(connection) == OPENING
     wait_until(lambda: descriptors(service) <= before)
     assert action(service) == "hangup"
 
 
 def test_a_peer_that_never_reads_is_no_burden(service: Service) -> None:
     """It sends legs and requests for ever and takes no answer."""
-    with opened(service) as deaf:
+    with service.unprepared_leg() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         with suppress(OSError):
             for _ in range(1000):
@@ -302,6 +296,9 @@ def faulted_leg(service: Service, rng: random.Random, block: bytes) -> None:
         connection.recv(100)
         if kind == 1:
             return
+        if rng.random() < 0.8:
+            connection.sendall(UNPREPARED)
+            connection.recv(100)
         if kind == 2:
             connection.sendall(DISCONNECT)
         elif kind == 3:
@@ -332,7 +329,7 @@ def test_100_000_faulted_legs_leave_nothing_behind(tmp_path: Path) -> None:
         wait_until(lambda: descriptors(service) <= before)
         assert resident_kilobytes(service) < warm + 4_000
         # All places are free: as many legs at once as there may be, and each is decided.
-        held = [opened(service) for _ in range(19)]
+        held = [service.unprepared_leg() for _ in range(19)]
         assert action(service) == "hangup"
         for connection in held:
             connection.close()

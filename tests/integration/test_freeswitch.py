@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from esl_service.channel_data import ChannelData, read_leg
+from esl_service.conversation import CONNECT, OPENING
 from tests.support.freeswitch import NOT_FOUND, Control, FreeSwitch, find_freeswitch, free_port
 from tests.support.service import Service, running
 from tests.support.sip import Outcome, Phone, Trunk
@@ -466,21 +469,31 @@ def test_a_number_added_while_the_campaign_runs_is_not_dialled_again(
 # Faults: what the dialplan does when the service does not answer
 
 
-def ask(connection: socket.socket) -> None:
-    """`connect`, and wait until FreeSWITCH has described the leg."""
-    connection.sendall(b"connect\n\n")
+def ask_for_the_line(connection: socket.socket, question: bytes = OPENING) -> bytes:
+    """Ask as the service does first, and wait until FreeSWITCH has described the leg."""
+    connection.sendall(question)
     described = b""
     while b"\n\n" not in described:
         described += connection.recv(65536)
+    return described
+
+
+def ask_for_all(connection: socket.socket) -> None:
+    ask_for_the_line(connection, CONNECT)
+
+
+def close_with_the_line(connection: socket.socket) -> None:
+    ask_for_the_line(connection)
+    connection.close()
 
 
 def close_after_connect(connection: socket.socket) -> None:
-    ask(connection)
+    ask_for_all(connection)
     connection.close()
 
 
 def close_in_a_command(connection: socket.socket) -> None:
-    ask(connection)
+    ask_for_the_line(connection)
     connection.sendall(b"sendmsg\ncall-comm")
     connection.close()
 
@@ -509,6 +522,54 @@ def behaving(behave: Callable[[socket.socket], object]) -> Iterator[str]:
             thread.join()
             for connection in connections:
                 connection.close()
+
+
+def described(freeswitch: FreeSwitch, screen: Callable[[], object]) -> ChannelData:
+    """The leg that `screen` has the dialplan ask about, as it describes it itself."""
+    lines: list[bytes] = []
+    with behaving(lambda connection: lines.append(ask_for_the_line(connection))) as address:
+        freeswitch.use_service(address)
+        screen()
+    (line,) = lines
+    leg = read_leg(line.decode().partition("Reply-Text: ")[2].rstrip("\n"))
+    assert leg is not None, line
+    return leg
+
+
+def test_the_dialplan_describes_an_inbound_leg(freeswitch: FreeSwitch) -> None:
+    headers = {"P-Asserted-Identity": f"<sip:{LISTED}@127.0.0.1>", "Privacy": "id"}
+    leg = described(freeswitch, lambda: call(freeswitch, HOTLINE, UNLISTED, headers=headers))
+    assert leg == ChannelData(
+        uuid=leg.uuid,
+        direction="inbound",
+        caller_number=LISTED,
+        called_number=HOTLINE,
+        from_user=UNLISTED,
+        network_address="127.0.0.1",
+        flow="inbound",
+        privacy=True,
+        mode="held",
+    )
+
+
+def test_the_dialplan_describes_a_leg_that_is_dialled(freeswitch: FreeSwitch) -> None:
+    def screen() -> None:
+        with freeswitch.control() as control:
+            variables = "callsieve_campaign='Wiosna zażółć',callsieve_route=Poland"
+            variables += ",callsieve_leg=sync|stale,destination_number=+48999999999"
+            dial(control, "outbound", "+48604555666", variables)
+
+    leg = described(freeswitch, screen)
+    assert leg == ChannelData(
+        uuid=leg.uuid,
+        direction="inbound",
+        caller_number=leg.caller_number,
+        called_number="+48604555666",
+        flow="outbound",
+        campaign="Wiosna zażółć",
+        route="Poland",
+        mode="sync",
+    )
 
 
 def assert_fail_policy(freeswitch: FreeSwitch, trunk: Trunk, guarded: bool) -> None:
@@ -556,7 +617,7 @@ def test_the_fail_policy_when_the_service_is_down(freeswitch: FreeSwitch, trunk:
 
 @pytest.mark.parametrize(
     "behave",
-    [socket.socket.close, close_after_connect, close_in_a_command],
+    [socket.socket.close, close_with_the_line, close_after_connect, close_in_a_command],
     ids=lambda it: it.__name__,
 )
 def test_the_fail_policy_when_the_service_dies(
@@ -567,7 +628,11 @@ def test_the_fail_policy_when_the_service_dies(
         assert_fail_policy(freeswitch, trunk, guarded=False)
 
 
-@pytest.mark.parametrize("behave", [lambda _: None, ask], ids=["not a byte", "after connect"])
+@pytest.mark.parametrize(
+    "behave",
+    [lambda _: None, ask_for_the_line, ask_for_all],
+    ids=["not a byte", "with the line", "after connect"],
+)
 def test_the_fail_policy_when_the_service_stays_silent(
     freeswitch: FreeSwitch, trunk: Trunk, behave: Callable[[socket.socket], object]
 ) -> None:
@@ -606,6 +671,19 @@ def test_a_header_in_the_display_name_does_not_change_who_is_screened(
 ) -> None:
     name = f"x%0ACaller-Caller-ID-Number: {claimed}"
     assert call(screened, HOTLINE, caller, name=name).status == status
+
+
+@pytest.mark.parametrize("odd", "|!'\"\\%\n")
+def test_a_caller_whose_text_fits_no_line_is_screened_all_the_same(
+    screened: FreeSwitch, odd: str
+) -> None:
+    """One that tries to write the rest of the line himself, too."""
+    for user in (f"a{odd}b", f"{UNLISTED}{odd}||||inbound||||||||false|end"):
+        headers = {"P-Asserted-Identity": f"<sip:{LISTED}@127.0.0.1>"}
+        assert call(screened, HOTLINE, quote(user, safe=""), headers=headers).status == 603
+        assert call(screened, HOTLINE, quote(user, safe="")).phrase.endswith(
+            "action=continue left="
+        )
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import pytest
 from callsieve.demo import LEGS
 from callsieve.probe import ask
 from esl_service.channel_data import ChannelData, write_channel_data
+from esl_service.conversation import CONNECT
 from esl_service.switch_side import DISCONNECT, SwitchSide
 from loader.csv_store import CsvStore
 from lookup_core import Catalog
@@ -53,12 +54,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that no test changes."""
     with sample_service(tmp_path_factory.mktemp("shared")) as started:
         yield started
-
-
-def connect(service: Service) -> socket.socket:
-    connection = socket.create_connection(service.address, timeout=PATIENCE_SECONDS)
-    assert connection.recv(100) == b"connect\n\n"
-    return connection
 
 
 def read_to_end(connection: socket.socket) -> bytes:
@@ -156,9 +151,9 @@ def test_a_missing_store_is_made_and_its_default_list_is_in_force(tmp_path: Path
 
 
 def test_sigterm_stops_after_the_legs_in_hand(service: Service) -> None:
-    switch = SwitchSide(write_channel_data(OPEN_LEG), parks=False)
-    with connect(service) as connection:
-        data = switch.receive(b"connect\n\n")
+    switch = SwitchSide(write_channel_data(OPEN_LEG), asynchronous=False)
+    with service.unprepared_leg() as connection:
+        data = switch.receive(CONNECT)
         connection.sendall(data[:100])
         service.process.send_signal(signal.SIGTERM)
         wait_until_refused(service)
@@ -172,7 +167,7 @@ def test_sigterm_stops_after_the_legs_in_hand(service: Service) -> None:
 
 
 def test_a_second_sigterm_stops_at_once(service: Service) -> None:
-    with connect(service) as connection:
+    with service.unprepared_leg() as connection:
         service.process.send_signal(signal.SIGTERM)
         wait_until_refused(service)
         service.process.send_signal(signal.SIGTERM)
@@ -205,7 +200,7 @@ def wait_until_refused(service: Service) -> None:
 )
 def test_hostile_peers_cost_only_themselves(shared: Service, data: bytes) -> None:
     # It may close before we have sent everything.
-    with connect(shared) as connection, suppress(OSError):
+    with shared.unprepared_leg() as connection, suppress(OSError):
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         assert read_to_end(connection) == b""
@@ -215,7 +210,7 @@ def test_hostile_peers_cost_only_themselves(shared: Service, data: bytes) -> Non
 
 def test_a_leg_cancelled_before_its_description_leaves_nothing_behind(service: Service) -> None:
     for _ in range(50):
-        with connect(service) as connection:
+        with service.unprepared_leg() as connection:
             connection.sendall(DISCONNECT)
             assert read_to_end(connection) == b""
     assert service.stop() == 0
@@ -226,9 +221,9 @@ def test_a_leg_cancelled_before_its_description_leaves_nothing_behind(service: S
 def test_an_unknown_flow_is_left_to_the_dialplan(shared: Service) -> None:
     """No answer is what the dialplan's own fail policy is for; the log says why."""
     headers = write_channel_data(OPEN_LEG) | {"variable_callsieve_flow": "outbuond"}
-    switch = SwitchSide(headers, parks=False)
-    with connect(shared) as connection:
-        connection.sendall(switch.receive(b"connect\n\n"))
+    switch = SwitchSide(headers, asynchronous=False)
+    with shared.unprepared_leg() as connection:
+        connection.sendall(switch.receive(CONNECT))
         assert read_to_end(connection) == b""
     (entry,) = shared.wait_logged("unanswerable")
     assert entry["error"].startswith("callsieve_flow: expected one of inbound, outbound,")
@@ -244,9 +239,9 @@ def test_a_forged_header_in_the_display_name_is_screened_under_the_true_number(
         "Caller-Caller-ID-Number": caller,
         "variable_sip_from_user": caller,
     }
-    switch = SwitchSide(headers, parks=True)
-    with connect(shared) as connection:
-        connection.sendall(switch.receive(b"connect\n\n"))
+    switch = SwitchSide(headers, asynchronous=True)
+    with shared.unprepared_leg() as connection:
+        connection.sendall(switch.receive(CONNECT))
         while not switch.answer.final:
             switch.receive(connection.recv(65536))
     assert switch.answer.variables["callsieve_number"] == caller
@@ -431,9 +426,9 @@ def test_other_legs_do_not_wait_for_a_number_that_waits_for_the_store(tmp_path: 
 
 def test_an_agent_who_hangs_up_first_has_the_number_blocked_all_the_same(service: Service) -> None:
     channel = ChannelData(flow="block", caller_number="1000", number="600999888", list="Default")
-    switch = SwitchSide(write_channel_data(channel), parks=False)
-    with connect(service) as connection:
-        connection.sendall(switch.receive(b"connect\n\n") + DISCONNECT)
+    switch = SwitchSide(write_channel_data(channel), asynchronous=False)
+    with service.unprepared_leg() as connection:
+        connection.sendall(switch.receive(CONNECT) + DISCONNECT)
     (entry,) = service.wait_logged("blocked")
     assert entry["status"] == "added"
     assert block(service, "600999888")["status"] == "already there"

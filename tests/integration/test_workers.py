@@ -16,15 +16,18 @@ from pathlib import Path
 import pytest
 
 from callsieve.probe import ProbeError, ask
-from esl_service.channel_data import ChannelData, write_channel_data
+from esl_service.channel_data import ChannelData, write_leg
+from esl_service.conversation import OPENING
 from esl_service.switch_side import DISCONNECT, SwitchSide
 from tests.support.callers import calling
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import CALLSIEVE, Service, run, running, serving
 
 SAMPLE = Path(__file__).parent.parent.parent / "callsieve" / "sample_store"
-LEG = ChannelData(flow="outbound", called_number="+48604555666", campaign="Spring sale")
-"""It is skipped. Its flow does not park, so that it may be answered late."""
+LEG = ChannelData(
+    uuid="leg-1", flow="outbound", called_number="+48604555666", campaign="Spring sale"
+)
+"""It is skipped. It is synchronous, so that it may be answered late."""
 INBOUND = ChannelData(caller_number="+48600100200", called_number="+48221234567", flow="inbound")
 """It is hung up on."""
 
@@ -43,9 +46,9 @@ class Leg:
 
     def __init__(self, address: tuple[str, int], connection: socket.socket | None = None) -> None:
         self.connection = connection or socket.create_connection(address, timeout=PATIENCE_SECONDS)
-        self._switch = SwitchSide(write_channel_data(LEG), parks=False)
+        self._switch = SwitchSide({}, asynchronous=False, line=write_leg(LEG, asynchronous=False))
         opening = self.connection.recv(100)
-        assert opening == b"connect\n\n", opening
+        assert opening == OPENING, opening
         self._description = self._switch.receive(opening)
 
     def describe(self) -> None:
@@ -318,7 +321,7 @@ def test_who_is_not_allowed_is_not_answered(store: Path) -> None:
         with socket.create_connection(
             service.address, timeout=PATIENCE_SECONDS, source_address=("127.0.0.2", 0)
         ) as connection:
-            assert connection.recv(100) == b"connect\n\n"
+            assert connection.recv(100) == OPENING
 
 
 def test_more_connections_than_allowed_are_closed_at_once(store: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from esl_service.conversation import CONNECT, OPENING
 from tests.support.patience import PATIENCE_SECONDS
+
+# What FreeSWITCH says to `getvar callsieve_leg` where the dialplan made no line of the leg.
+UNPREPARED = b"Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"
 
 CALLSIEVE = [sys.executable, "-m", "callsieve"]
 
@@ -36,6 +41,14 @@ class Service:
     @property
     def place(self) -> str:
         return f"{self.address[0]}:{self.address[1]}"
+
+    def unprepared_leg(self) -> socket.socket:
+        """A connection on which the service asks for all of the channel's data."""
+        connection = socket.create_connection(self.address, timeout=PATIENCE_SECONDS)
+        assert connection.recv(len(OPENING), socket.MSG_WAITALL) == OPENING
+        connection.sendall(UNPREPARED)
+        assert connection.recv(len(CONNECT), socket.MSG_WAITALL) == CONNECT
+        return connection
 
     def probe(self, *options: str) -> dict[str, Any]:
         patient = ("--timeout", str(PATIENCE_SECONDS))

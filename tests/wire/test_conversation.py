@@ -6,11 +6,18 @@ import pytest
 
 from esl_service.answer import BRIDGE, answer
 from esl_service.blocking import Blocked
-from esl_service.channel_data import ChannelData, write_channel_data
+from esl_service.channel_data import (
+    ChannelData,
+    Mode,
+    read_leg,
+    write_channel_data,
+    write_leg,
+)
 from esl_service.conversation import (
     ASK_SECONDS,
     CONNECT,
     LEAVE_SECONDS,
+    OPENING,
     PARKED_SECONDS,
     CommandRefused,
     Conversation,
@@ -18,10 +25,12 @@ from esl_service.conversation import (
     LegGone,
     LegLate,
     LegSilent,
+    Unprepared,
 )
 from esl_service.errors import LocalProtocolError, RemoteProtocolError
 from esl_service.switch_side import DISCONNECT, Answer, SwitchSide
 from screening import Decision
+from tests.support.service import UNPREPARED
 from tests.support.transcripts import events
 
 RECEIPT = {
@@ -50,16 +59,37 @@ DECISIONS = {
 }
 
 
-def play(decision: Decision | Blocked, parks: bool) -> tuple[Answer, list[bytes]]:
-    """One leg from the first byte to the last, FreeSWITCH's side played by SwitchSide."""
-    switch = SwitchSide(write_channel_data(ChannelData(uuid="leg-1")), parks)
-    conversation = Conversation(now=10.0)
-    assert conversation.opening == CONNECT
+MODES: tuple[Mode, ...] = ("sync", "held", "parked")
+
+
+def switch_side(channel: ChannelData, mode: Mode, prepared: bool = True) -> SwitchSide:
+    """FreeSWITCH's side of `channel`. prepared: its dialplan puts it into one line."""
+    asynchronous = mode != "sync"
+    line = write_leg(channel, asynchronous) if prepared and mode != "parked" else None
+    return SwitchSide(write_channel_data(channel), asynchronous, line)
+
+
+def arrive(conversation: Conversation, switch: SwitchSide, now: float) -> object:
+    """What the conversation tells when the leg was described, one way or the other."""
+    assert conversation.opening == OPENING
     conversation.receive(switch.receive(conversation.opening))
-    arrived = conversation.next_event(now=10.0)
+    event = conversation.next_event(now)
+    if isinstance(event, Unprepared):
+        conversation.receive(switch.receive(CONNECT))
+        event = conversation.next_event(now)
+    return event
+
+
+def play(
+    decision: Decision | Blocked, mode: Mode, prepared: bool = True
+) -> tuple[Answer, list[bytes]]:
+    """One leg from the first byte to the last, FreeSWITCH's side played by SwitchSide."""
+    switch = switch_side(ChannelData(uuid="leg-1"), mode, prepared)
+    conversation = Conversation(now=10.0)
+    arrived = arrive(conversation, switch, now=10.0)
     assert isinstance(arrived, LegArrived)
     assert conversation.next_event(now=99.0) is None
-    assert (arrived.channel.uuid, arrived.channel.parks) == ("leg-1", parks)
+    assert (arrived.channel.uuid, arrived.channel.mode) == ("leg-1", mode)
     sent = conversation.answer(decision, now=10.0)
     assert conversation.deadline == 10.0 + LEAVE_SECONDS
     conversation.receive(switch.receive(sent) + DISCONNECT)
@@ -68,13 +98,14 @@ def play(decision: Decision | Blocked, parks: bool) -> tuple[Answer, list[bytes]
     return switch.answer, sent.split(b"\n\n")[:-1]
 
 
-@pytest.mark.parametrize("parks", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", DECISIONS)
-def test_the_whole_answer_arrives(name: str, parks: bool) -> None:
+def test_the_whole_answer_arrives(name: str, mode: Mode) -> None:
     decision = DECISIONS[name]
-    received, commands = play(decision, parks)
+    received, commands = play(decision, mode)
     assert received.final
     assert received.variables["callsieve_action"] == decision.action
+    assert received.variables["callsieve_leg"] == ""  # what is asked next is not about this
     assert received.variables.get("callsieve_list") == decision.list
     assert received.variables.get("callsieve_status") == decision.status
     assert received.variables.get("effective_caller_id_number") == decision.presentation_number
@@ -89,11 +120,12 @@ def test_the_whole_answer_arrives(name: str, parks: bool) -> None:
     assert received.argument("respond") == responses[decision.response]
     header = "<https://example.com/card>;purpose=jwscard" if decision.call_info else None
     assert received.variables.get("sip_rh_Call-Info") == header
-    # Recorded: `resume` leaves a synchronous leg in reset for ever, and an asynchronous one that is
-    # told to exit without it can stay parked for ever. A transfer out of async needs neither.
-    ends = [command for command in commands if command in (b"resume", b"exit")]
-    transferred = name in ("redirect", "bridge") and parks
-    assert ends == ([] if transferred else [b"resume", b"exit"] if parks else [b"exit"])
+    # Recorded: `resume` leaves a synchronous leg in reset for ever, and a parked one that is told
+    # to exit without it can stay parked for ever. A transfer out of the park needs neither.
+    ends = [command for command in commands if command.endswith((b"resume", b"exit"))]
+    transferred = name in ("redirect", "bridge") and mode == "parked"
+    assert len(ends) == (0 if transferred else 2 if mode == "parked" else 1)
+    assert transferred or ends[-1].endswith(b"exit")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +133,7 @@ def test_the_whole_answer_arrives(name: str, parks: bool) -> None:
     ["Don't call", "a|b", "^^|x", "back\\slash", " padded ", "zażółć", "a=b", "a,b;c", '"quoted"'],
 )
 def test_awkward_values_arrive(status: str) -> None:
-    received, _ = play(Decision("skip", status=status), parks=False)
+    received, _ = play(Decision("skip", status=status), "sync")
     assert received.variables["callsieve_status"] == status.replace("\\", "?")
 
 
@@ -110,7 +142,7 @@ def test_awkward_values_arrive(status: str) -> None:
     ["${system touch /tmp/x}", "$${x}", "a\nexit\n\n", "reload mod_event_socket", "nul\0", "\x85"],
 )
 def test_nothing_that_freeswitch_would_act_on_is_sent(reason: str) -> None:
-    sent = answer(Decision("continue", reason=reason), parks=False)
+    sent = answer(Decision("continue", reason=reason), "sync")
     assert sent.count(b"\n\n") == 2
     for forbidden in (b"$", b"{", b"mod_event_socket", b"\0", "\x85".encode()):
         assert forbidden not in sent
@@ -118,7 +150,7 @@ def test_nothing_that_freeswitch_would_act_on_is_sent(reason: str) -> None:
 
 def test_a_redirect_that_would_expand_is_a_local_error() -> None:
     with pytest.raises(LocalProtocolError):
-        answer(Decision("redirect", redirect="${caller_id_name}"), parks=False)
+        answer(Decision("redirect", redirect="${caller_id_name}"), "sync")
 
 
 def test_silence_ends_at_the_deadline() -> None:
@@ -140,7 +172,7 @@ def test_a_leg_that_ends_before_its_answer_is_gone(ending: bytes) -> None:
 
 def test_a_leg_cancelled_right_behind_its_description_is_answered_and_over() -> None:
     """CANCEL can put the disconnect notice into the same read as the channel data."""
-    switch = SwitchSide({}, parks=False)
+    switch = switch_side(ChannelData(uuid="leg-1"), "sync")
     told = list(
         events(
             conversation := Conversation(now=0.0),
@@ -152,47 +184,100 @@ def test_a_leg_cancelled_right_behind_its_description_is_answered_and_over() -> 
     assert conversation.over
 
 
-def described(channel: ChannelData, parks: bool) -> bytes:
-    return SwitchSide(write_channel_data(channel), parks).receive(CONNECT)
-
-
 LATE = 5.0 + PARKED_SECONDS
+ASYNCHRONOUS: tuple[Mode, ...] = ("held", "parked")
 
 
-def test_a_parked_leg_that_was_described_too_late_is_left_alone() -> None:
+@pytest.mark.parametrize("mode", ASYNCHRONOUS)
+def test_an_asynchronous_leg_that_is_described_too_late_is_left_alone(mode: Mode) -> None:
     """Its dialplan may have taken it on: a command now would hit a call that has gone on."""
     conversation = Conversation(now=5.0)
-    conversation.receive(described(ChannelData(), parks=True))
-    assert conversation.next_event(now=LATE) == LegLate()
+    assert arrive(conversation, switch_side(ChannelData(uuid="1"), mode), LATE) == LegLate()
     assert conversation.over
 
 
 def test_a_parked_leg_that_runs_something_else_is_left_alone() -> None:
     conversation = Conversation(now=5.0)
-    conversation.receive(described(ChannelData(application="bridge"), parks=True))
-    assert conversation.next_event(now=5.0) == LegLate()
+    channel = ChannelData(application="bridge")
+    assert arrive(conversation, switch_side(channel, "parked"), 5.0) == LegLate()
 
 
-def test_a_decision_that_took_too_long_is_not_sent_to_a_parked_leg() -> None:
+@pytest.mark.parametrize("mode", ASYNCHRONOUS)
+def test_a_decision_that_took_too_long_is_not_sent_to_an_asynchronous_leg(mode: Mode) -> None:
     conversation = Conversation(now=5.0)
-    conversation.receive(described(ChannelData(), parks=True))
-    assert isinstance(conversation.next_event(now=5.0), LegArrived)
+    arrived = arrive(conversation, switch_side(ChannelData(uuid="1"), mode), 5.0)
+    assert isinstance(arrived, LegArrived)
     assert conversation.answer(Decision("hangup", cause="CALL_REJECTED"), now=LATE) == b""
     assert conversation.over
 
 
-def test_a_leg_that_does_not_park_is_answered_late_too() -> None:
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_synchronous_leg_is_answered_late_too(prepared: bool) -> None:
     """Nothing takes it on but its end."""
     conversation = Conversation(now=5.0)
-    conversation.receive(described(ChannelData(), parks=False))
-    assert isinstance(conversation.next_event(now=LATE), LegArrived)
+    switch = switch_side(ChannelData(uuid="1"), "sync", prepared)
+    assert isinstance(arrive(conversation, switch, LATE), LegArrived)
     assert conversation.answer(Decision("continue"), now=LATE)
+
+
+def test_a_leg_that_its_dialplan_did_not_describe_is_asked_for() -> None:
+    received, _ = play(DECISIONS["hangup"], "sync", prepared=False)
+    assert received.argument("hangup") == "CALL_REJECTED"
+
+
+LEG = ChannelData(
+    uuid="leg-1",
+    direction="inbound",
+    caller_number="+48600100200",
+    called_number="+48221234567",
+    from_user="anonymous",
+    network_address="2001:db8::1",
+    gateway="trunk",
+    flow="outbound",
+    campaign="Wiosna zażółć, 2. tura",
+    queue="Infoline",
+    widget="shop",
+    route="Poland",
+    region="PL",
+    number="604 555 666",
+    list="Default",
+    privacy=True,
+    mode="sync",
+)
+
+
+def test_a_line_says_all_that_a_decision_needs() -> None:
+    line = write_leg(LEG, asynchronous=False)
+    assert line is not None
+    assert read_leg(line) == LEG
+
+
+@pytest.mark.parametrize(
+    "text", ["a|b", "a!b", "a\nb", "$x", "a'b", 'a"b', "a\\b", "%41", "{", "x" * 65]
+)
+def test_texts_that_would_break_out_of_the_line_make_none(text: str) -> None:
+    assert write_leg(ChannelData(uuid="1", caller_number=text), asynchronous=True) is None
+
+
+def test_a_line_that_freeswitch_would_cut_is_none() -> None:
+    long = "x" * 64
+    channel = ChannelData(long, long, long, long, long, long, long, flow=long)
+    assert write_leg(channel, asynchronous=True) is None
+
+
+@pytest.mark.parametrize("line", ["", "-ERR command not found", "sync|end", "async" + "|" * 17])
+def test_what_is_no_whole_line_is_no_leg(line: str) -> None:
+    assert read_leg(line) is None
+    whole = write_leg(LEG, asynchronous=False)
+    assert whole is not None
+    assert all(read_leg(whole[:length]) is None for length in range(len(whole)))
 
 
 def test_a_refused_command_is_reported() -> None:
     refusal = b"Content-Type: command/reply\nReply-Text: -ERR invalid session\n\n"
     conversation = Conversation(now=0.0)
-    parts = [SwitchSide({}, parks=False).receive(conversation.opening), refusal]
+    switch = switch_side(ChannelData(uuid="1"), "sync")
+    parts = [switch.receive(conversation.opening), refusal]
     (_, told) = events(conversation, parts, Decision("continue"))
     assert told == CommandRefused("-ERR invalid session")
     assert not conversation.over
@@ -209,14 +294,15 @@ def test_a_refused_command_is_reported() -> None:
 )
 def test_what_is_no_leg_is_a_remote_error(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
-        list(events(Conversation(now=0.0), [data], Decision("continue")))
+        list(events(Conversation(now=0.0), [UNPREPARED + data], Decision("continue")))
 
 
-@pytest.mark.parametrize("parks", [False, True], ids=["sync", "async"])
-def test_what_became_of_a_number_is_told_in_variables_and_the_leg_goes_on(parks: bool) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_what_became_of_a_number_is_told_in_variables_and_the_leg_goes_on(mode: Mode) -> None:
     reason = "held back: ${system reboot}\n\nsendmsg, 'quoted' | ^^"
-    answer, commands = play(Blocked("refused: held back", "+48221234567", "Default", reason), parks)
+    answer, commands = play(Blocked("refused: held back", "+48221234567", "Default", reason), mode)
     assert answer.variables == {
+        "callsieve_leg": "",
         "callsieve_action": "continue",
         "callsieve_status": "refused: held back",
         "callsieve_number": "+48221234567",
@@ -224,7 +310,7 @@ def test_what_became_of_a_number_is_told_in_variables_and_the_leg_goes_on(parks:
         "callsieve_reason": "held back: ??system reboot???sendmsg, 'quoted' | ^^",
     }
     assert {name for name, _ in answer.executed} == {"multiset", "set"}
-    assert commands[-1] == b"exit"
-    assert (b"resume" in commands) == parks
-    answer, _ = play(Blocked("refused: number", None, None, "no number"), parks)
+    assert commands[-1].endswith(b"exit")
+    assert any(command.endswith(b"resume") for command in commands) == (mode == "parked")
+    answer, _ = play(Blocked("refused: number", None, None, "no number"), mode)
     assert "callsieve_number" not in answer.variables

@@ -7,9 +7,10 @@ import pytest
 
 from esl_service.channel_data import read_channel_data
 from esl_service.codec import Decoder
-from esl_service.conversation import Conversation, LegArrived, LegGone
+from esl_service.conversation import Conversation, LegArrived, LegGone, Unprepared
 from esl_service.errors import RemoteProtocolError
 from screening import Decision
+from tests.support.service import UNPREPARED
 from tests.support.transcripts import (
     CASES,
     EXPECTED,
@@ -58,13 +59,14 @@ def test_the_end_of_the_stream_is_clean_only_between_messages(case: str) -> None
 def test_conversation_reads_the_documented_leg_or_refuses(case: str, feed: str) -> None:
     """The leg, its end before it was described, or a protocol error: nothing else, ever."""
     told = []
-    parts = FEEDS[feed](transcript(case))
+    parts = FEEDS[feed](UNPREPARED + transcript(case))
     try:
         for event in events(Conversation(now=0.0), parts, Decision("continue")):
             told.append(event)
     except RemoteProtocolError:
         # The recording service did not begin with `connect`, or went on with something else.
         assert EXPECTED[case] is None or case in ASKED_OTHERWISE
+    assert told.pop(0) == Unprepared()
     expected = EXPECTED[case]
     if expected is None:
         assert all(isinstance(event, LegGone) for event in told)
