@@ -1,12 +1,14 @@
 /* Plays FreeSWITCH's side of the outbound event socket, as fast as one core allows.
 
-   usage: esl_generator PORT CONNECTIONS SECONDS LEGS [any]
+   usage: esl_generator PORT CONNECTIONS SECONDS LEGS [any|unprepared]
 
    Keeps CONNECTIONS legs open to 127.0.0.1:PORT for SECONDS, a new one for each that ends. A leg is
-   what FreeSWITCH 1.11 does with `socket`: connect, wait for `connect`, send one block of channel
-   data, then a reply for every command; after hangup or exit the disconnect notice and the close.
-   LEGS is a file of legs to play in turn: 4 bytes length (little-endian), 1 byte whether hangup is
-   the right answer, the block. `any`: the service decides nothing, so any answer will do.
+   what FreeSWITCH 1.11 does with `socket`: connect, wait to be asked, for `connect` one block of
+   channel data, for `getvar callsieve_leg` the line that the dialplan made, then a reply for every
+   command; after hangup or exit the disconnect notice and the close.
+   LEGS is a file of legs to play in turn: 4 bytes length of the line's reply, 4 bytes length of the
+   block (little-endian), 1 byte whether hangup is the right answer, the reply, the block.
+   `any`: the service decides nothing, so any answer will do. `unprepared`: no dialplan made a line.
 
    Prints JSON: legs answered, how many were answered wrongly or not at all, and the time from
    connect() to the whole answer in microseconds. */
@@ -29,6 +31,8 @@
 #define COMMANDS_BYTES 16384
 
 static const char REPLY[] = "Content-Type: command/reply\nReply-Text: +OK\n\n";
+static const char NO_LINE[] = "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n";
+static const char LINE[] = "getvar callsieve_leg\n\n";
 static const char NOTICE[] =
     "Content-Type: text/disconnect-notice\n"
     "Controlled-Session-UUID: 4eed56e5-cef5-4d1a-842c-de58e37d6bf6\n"
@@ -36,7 +40,9 @@ static const char NOTICE[] =
     "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n";
 
 struct block {
+    const char *line;
     const char *data;
+    uint32_t line_length;
     uint32_t length;
     int hangup;
 };
@@ -53,7 +59,7 @@ struct leg {
 static struct block *blocks;
 static size_t block_count, next_block;
 static struct sockaddr_in service;
-static int epoll, any_answer;
+static int epoll, any_answer, unprepared;
 static uint64_t answered, failed;
 static uint32_t *samples;
 
@@ -68,18 +74,24 @@ static void die(const char *what) {
     exit(1);
 }
 
+static uint32_t little_endian(const uint8_t *bytes) {
+    return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
 static void read_legs(const char *path) {
     FILE *file = fopen(path, "rb");
-    uint8_t head[5];
+    uint8_t head[9];
     if (file == NULL)
         die(path);
     while (fread(head, 1, sizeof head, file) == sizeof head) {
-        uint32_t length = head[0] | head[1] << 8 | head[2] << 16 | (uint32_t)head[3] << 24;
-        char *data = malloc(length);
+        uint32_t line_length = little_endian(head), length = little_endian(head + 4);
+        char *line = malloc(line_length), *data = malloc(length);
         blocks = realloc(blocks, (block_count + 1) * sizeof *blocks);
-        if (data == NULL || blocks == NULL || fread(data, 1, length, file) != length)
+        if (line == NULL || data == NULL || blocks == NULL ||
+            fread(line, 1, line_length, file) != line_length ||
+            fread(data, 1, length, file) != length)
             die(path);
-        blocks[block_count++] = (struct block){data, length, head[4]};
+        blocks[block_count++] = (struct block){line, data, line_length, length, head[8]};
     }
     fclose(file);
     if (block_count == 0) {
@@ -154,20 +166,35 @@ static void readable(struct leg *leg) {
     leg->used += (size_t)got;
     leg->commands[leg->used] = '\0';
     if (!leg->described) {
-        if (strstr(leg->commands, "connect\n\n") == NULL)
+        const struct block *block = leg->block;
+        int sent = 0;
+        if (strstr(leg->commands, "connect\n\n") != NULL)
+            sent = send_all(leg, block->data, block->length);
+        else if (strstr(leg->commands, LINE) == NULL)
             return;
-        leg->described = 1;
+        else if (unprepared)
+            sent = send_all(leg, NO_LINE, sizeof NO_LINE - 1);
+        else
+            sent = send_all(leg, block->line, block->line_length);
+        leg->described = !unprepared || strstr(leg->commands, "connect\n\n") != NULL;
         leg->used = 0;
-        if (send_all(leg, leg->block->data, leg->block->length) < 0)
+        if (sent < 0)
             finish(leg, -1);
         return;
     }
-    char *command = leg->commands;
+    char *command = leg->commands, *limit = leg->commands + leg->used;
     int count = 0, ending = -1;
-    for (char *end; (end = strstr(command, "\n\n")) != NULL; command = end + 2) {
+    for (char *end, *next; (end = strstr(command, "\n\n")) != NULL; command = next) {
         *end = '\0';
+        const char *body = strstr(command, "content-length: ");
+        next = end + 2 + (body == NULL ? 0 : atoi(body + 16));
+        if (next > limit) {
+            *end = '\n';
+            break;
+        }
         count++;
-        if (strstr(command, "execute-app-name: hangup") != NULL)
+        if (strstr(command, "execute-app-name: hangup") != NULL ||
+            strstr(command, "call-command: hangup") != NULL)
             ending = 1;
         else if (strcmp(command, "exit") == 0 && ending < 0)
             ending = 0;
@@ -185,7 +212,7 @@ static int by_value(const void *a, const void *b) {
 
 int main(int count, char **arguments) {
     if (count < 5) {
-        fprintf(stderr, "usage: esl_generator PORT CONNECTIONS SECONDS LEGS [any]\n");
+        fprintf(stderr, "usage: esl_generator PORT CONNECTIONS SECONDS LEGS [any|unprepared]\n");
         return 2;
     }
     int connections = atoi(arguments[2]);
@@ -194,7 +221,8 @@ int main(int count, char **arguments) {
     service.sin_port = htons((uint16_t)atoi(arguments[1]));
     service.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     read_legs(arguments[4]);
-    any_answer = count > 5;
+    any_answer = count > 5 && strcmp(arguments[5], "any") == 0;
+    unprepared = count > 5 && strcmp(arguments[5], "unprepared") == 0;
     samples = malloc(MAX_SAMPLES * sizeof *samples);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     struct leg *legs = calloc((size_t)connections, sizeof *legs);

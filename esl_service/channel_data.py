@@ -4,7 +4,7 @@ The dialplans of `freeswitch_conf/` put it into one line, the variable `callsiev
 
     MODE|FIELD|...|FIELD|end
 
-with the fields in the order of LEG_FIELDS. That is one short answer, where `connect` has FreeSWITCH
+with the fields in the order of FIELDS. That is one short answer, where `connect` has FreeSWITCH
 send all that it knows of the leg, 6 KB (and park it, see conversation.py). But FreeSWITCH cuts the
 line after 511 bytes and does not encode it, so it stands only for texts that the dialplan has found
 harmless (LEG_TEXT). Other legs, and those of other dialplans, are read from the channel data.
@@ -19,47 +19,31 @@ from typing import Literal
 from esl_service.codec import Message
 from esl_service.errors import RemoteProtocolError
 
-# In the order of ChannelData's fields.
-_FIELDS = {
-    "uuid": b"Unique-ID",
-    "direction": b"Call-Direction",
-    "caller_number": b"Caller-Caller-ID-Number",
-    "called_number": b"Caller-Destination-Number",
-    "from_user": b"variable_sip_from_user",
-    "network_address": b"variable_sip_network_ip",
-    "gateway": b"variable_sip_gateway_name",
-    "application": b"variable_current_application",
-    "flow": b"variable_callsieve_flow",
-    "campaign": b"variable_callsieve_campaign",
-    "queue": b"variable_callsieve_queue",
-    "widget": b"variable_callsieve_widget",
-    "route": b"variable_callsieve_route",
-    "region": b"variable_callsieve_region",
-    "number": b"variable_callsieve_number",
-    "list": b"variable_callsieve_list",
-}
-
 LEG_VARIABLE = "callsieve_leg"
 
-LEG_FIELDS = {
-    "uuid": "uuid",
-    "direction": "direction",
-    "caller_number": "caller_id_number",
-    "called_number": "destination_number",
-    "from_user": "sip_from_user",
-    "network_address": "sip_network_ip",
-    "gateway": "sip_gateway_name",
-    "flow": "callsieve_flow",
-    "campaign": "callsieve_campaign",
-    "queue": "callsieve_queue",
-    "widget": "callsieve_widget",
-    "route": "callsieve_route",
-    "region": "callsieve_region",
-    "number": "callsieve_number",
-    "list": "callsieve_list",
-    "privacy": "privacy_hide_number",
+FIELDS = {
+    "uuid": (b"Unique-ID", "uuid"),
+    "direction": (b"Call-Direction", "direction"),
+    "caller_number": (b"Caller-Caller-ID-Number", "caller_id_number"),
+    "called_number": (b"Caller-Destination-Number", "destination_number"),
+    "from_user": (b"variable_sip_from_user", "sip_from_user"),
+    "network_address": (b"variable_sip_network_ip", "sip_network_ip"),
+    "gateway": (b"variable_sip_gateway_name", "sip_gateway_name"),
+    "flow": (b"variable_callsieve_flow", "callsieve_flow"),
+    "campaign": (b"variable_callsieve_campaign", "callsieve_campaign"),
+    "queue": (b"variable_callsieve_queue", "callsieve_queue"),
+    "widget": (b"variable_callsieve_widget", "callsieve_widget"),
+    "route": (b"variable_callsieve_route", "callsieve_route"),
+    "region": (b"variable_callsieve_region", "callsieve_region"),
+    "number": (b"variable_callsieve_number", "callsieve_number"),
+    "list": (b"variable_callsieve_list", "callsieve_list"),
+    "privacy": (b"Caller-Privacy-Hide-Number", "privacy_hide_number"),
 }
-"""The fields of the line, in its order, and FreeSWITCH's variables that they are."""
+"""ChannelData's fields in their order, which is the line's: the header of the channel data that
+each is read from, and FreeSWITCH's variable that the dialplan puts into the line."""
+
+_HEADERS = {name: header for name, (header, _) in FIELDS.items() if name != "privacy"}
+_APPLICATION = b"variable_current_application"
 
 LEG_TEXT = r"[^\x00-\x1f\x7f!\x22$%\x27\\{|}]{0,64}"
 """What a field of the line may be: nothing that ends a line or a field, and nothing that `multiset`
@@ -67,19 +51,12 @@ or the expansion of variables takes for its own."""
 
 _LEG_TEXT = re.compile(LEG_TEXT)
 
-_LEG_TEXTS = tuple(name for name in LEG_FIELDS if name not in ("uuid", "privacy"))
-
 MAX_LEG_BYTES = 511
 """FreeSWITCH cuts the reply to `getvar` after that."""
 
 Mode = Literal["sync", "held", "parked"]
 
-NEEDED = (
-    b"Event-Name",
-    b"Socket-Mode",
-    b"Caller-Privacy-Hide-Number",
-    *_FIELDS.values(),
-)
+NEEDED = (b"Event-Name", b"Socket-Mode", _APPLICATION, *(header for header, _ in FIELDS.values()))
 """The headers that `read_channel_data` looks at."""
 
 
@@ -104,7 +81,6 @@ class ChannelData:
     from_user: str = ""
     network_address: str = ""
     gateway: str = ""
-    application: str = "socket"
     flow: str = ""
     campaign: str = ""
     queue: str = ""
@@ -115,6 +91,7 @@ class ChannelData:
     list: str = ""
     privacy: bool = False
     mode: Mode = "sync"
+    application: str = "socket"
 
     @property
     def named_flow(self) -> str:
@@ -129,7 +106,8 @@ def read_channel_data(message: Message) -> ChannelData:
         raise RemoteProtocolError(f"expected Event-Name CHANNEL_DATA, got {kind[:60]!r}")
     if not message.get(b"Unique-ID"):
         raise RemoteProtocolError("expected a Unique-ID in the channel data, got none")
-    channel = ChannelData(*map(message.get, _FIELDS.values()))  # type: ignore[arg-type]  # texts
+    channel = ChannelData(*map(message.get, _HEADERS.values()))  # type: ignore[arg-type]  # texts
+    channel.application = message.get(_APPLICATION)
     channel.privacy = message.get(b"Caller-Privacy-Hide-Number") == "true"
     channel.mode = "parked" if message.get(b"Socket-Mode") == "async" else "sync"
     return channel
@@ -138,15 +116,14 @@ def read_channel_data(message: Message) -> ChannelData:
 def read_leg(line: str) -> ChannelData | None:
     """The leg in the reply to `getvar callsieve_leg`; None where that is no such line, whole."""
     mode, *fields = line.split("|")
-    if len(fields) != len(LEG_FIELDS) + 1 or fields[-1] != "end" or mode not in ("sync", "async"):
+    if len(fields) != len(FIELDS) + 1 or fields[-1] != "end" or mode not in ("sync", "async"):
         return None
-    uuid, *texts, privacy, _ = fields
-    if not uuid:
+    *texts, privacy, _ = fields
+    if not texts[0]:
         return None
-    channel = ChannelData(uuid, mode="held" if mode == "async" else "sync")
-    for name, text in zip(_LEG_TEXTS, texts, strict=True):
-        setattr(channel, name, text)
+    channel = ChannelData(*texts)  # type: ignore[arg-type]  # texts, as many as come first
     channel.privacy = privacy == "true"
+    channel.mode = "held" if mode == "async" else "sync"
     return channel
 
 
@@ -155,7 +132,7 @@ def write_leg(channel: ChannelData, asynchronous: bool) -> str | None:
 
     asynchronous: the dialplan calls `socket` with `async`.
     """
-    texts = [getattr(channel, name) for name in LEG_FIELDS if name != "privacy"]
+    texts = [getattr(channel, name) for name in _HEADERS]
     texts.append("true" if channel.privacy else "false")
     line = "|".join(["async" if asynchronous else "sync", *texts, "end"])
     if (
@@ -169,7 +146,8 @@ def write_leg(channel: ChannelData, asynchronous: bool) -> str | None:
 
 def write_channel_data(channel: ChannelData) -> dict[str, str]:
     """The headers that say what `channel` does, not encoded; the reverse of reading them."""
-    headers = {name.decode(): getattr(channel, field) for field, name in _FIELDS.items()}
+    headers = {name.decode(): getattr(channel, field) for field, name in _HEADERS.items()}
+    headers[_APPLICATION.decode()] = channel.application
     headers["Caller-Privacy-Hide-Number"] = "true" if channel.privacy else "false"
     # An unset channel variable is not sent; a caller profile's field is, as undefined.
     return {name: value for name, value in headers.items() if value or name.startswith("Caller-")}

@@ -9,7 +9,6 @@ Client-and-Developer-Interfaces/Event-Socket-Library)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -30,8 +29,11 @@ MAX_VALUE_CHARACTERS = 500
 MIN_BODY_CHARACTERS = 64
 """Longer arguments go in a body: FreeSWITCH reads a header with one system call for each byte."""
 
-_FORBIDDEN = re.compile(r"[$\n\r\0]|mod_event_socket")
-_EXPANDED = re.compile(r"[${}\\]")
+_REPLY = b"Content-Type: command/reply\nReply-Text: "
+_WITH_BODY = (
+    b"sendmsg\ncall-command: execute\nexecute-app-name: %b\n"
+    b"content-type: text/plain\ncontent-length: %d\n\n%b"
+)
 
 
 @dataclass(slots=True)
@@ -69,6 +71,25 @@ class Decoder:
             while self._buffer.startswith(message):
                 del self._buffer[: len(message)]
                 self._searched = 0
+
+    def starts_with(self, beginning: bytes) -> bool:
+        """Whether the next message begins so."""
+        return self._headers is None and self._buffer.startswith(beginning)
+
+    def take_reply(self) -> str | None:
+        """The text of a reply that is all that has come, None for anything else.
+
+        What `next_message` would make of it too, in a third of the time.
+        """
+        buffer = self._buffer
+        if not self.starts_with(_REPLY) or buffer.find(b"\n", len(_REPLY)) != len(buffer) - 2:
+            return None
+        if not buffer.endswith(b"\n\n"):
+            return None
+        value = bytes(buffer[len(_REPLY) : -2])
+        buffer.clear()
+        self._searched = 0
+        return decode_value(value)
 
     def next_message(self) -> Message | None:
         """The next complete message, None where more bytes are needed.
@@ -129,15 +150,25 @@ def encode_message(lines: Iterable[tuple[str, str]], first: str = "") -> bytes:
     """
     parts = [first] if first else []
     parts += [f"{name}: {value}" for name, value in lines]
-    text = "\n".join(parts)
-    if text.count("\n") >= max(1, len(parts)) or "\r" in text or "\0" in text:
-        raise LocalProtocolError(f"a line break or NUL inside a line: {text[:200]!r}")
-    return f"{text}\n\n".encode("utf-8", "replace")
+    if not all(map(_is_one_line, parts)):
+        raise LocalProtocolError(f"a line break or NUL inside a line: {parts!r:.200}")
+    return "\n".join([*parts, "", ""]).encode("utf-8", "replace")
+
+
+def _is_one_line(text: str) -> bool:
+    return "\n" not in text and "\r" not in text and "\0" not in text
 
 
 def is_plain(text: str) -> bool:
     """Whether FreeSWITCH takes `text` as it stands, and nobody's screen or log suffers from it."""
-    return text.isprintable() and not _EXPANDED.search(text) and "mod_event_socket" not in text
+    return (  # a pattern would take ten times as long
+        text.isprintable()
+        and "$" not in text
+        and "{" not in text
+        and "}" not in text
+        and "\\" not in text
+        and "mod_event_socket" not in text
+    )
 
 
 def plain_text(text: str) -> str:
@@ -158,16 +189,15 @@ def execute(application: str, argument: str = "") -> bytes:
     "mod_event_socket" beside "reload" or "unload" for an order to itself, so neither is sent.
     Raises LocalProtocolError.
     """
-    if _FORBIDDEN.search(argument):
+    if "$" in argument or "mod_event_socket" in argument or not _is_one_line(argument):
         raise LocalProtocolError(f"FreeSWITCH would expand or misread {argument[:60]!r}")
+    if len(argument) >= MIN_BODY_CHARACTERS:
+        body = argument.encode("utf-8", "replace")
+        return _WITH_BODY % (application.encode(), len(body), body)
     headers = [("call-command", "execute"), ("execute-app-name", application)]
-    if len(argument) < MIN_BODY_CHARACTERS:
-        if argument:
-            headers.append(("execute-app-arg", argument))
-        return encode_message(headers, "sendmsg")
-    body = argument.encode("utf-8", "replace")
-    headers += [("content-type", "text/plain"), ("content-length", str(len(body)))]
-    return encode_message(headers, "sendmsg") + body
+    if argument:
+        headers.append(("execute-app-arg", argument))
+    return encode_message(headers, "sendmsg")
 
 
 def hangup(cause: str) -> bytes:

@@ -65,6 +65,8 @@ CONNECT = encode_message((), "connect")
 _ACCEPTED = b"Content-Type: command/reply\nReply-Text: +OK\n\n"
 """What FreeSWITCH says to most commands."""
 
+_GONE = b"Content-Type: text/disconnect-notice\n"
+
 _WANTED = Wanted((b"Content-Type", b"Content-Length", b"Reply-Text", *NEEDED))
 
 
@@ -136,6 +138,10 @@ class Conversation:
         while self._state in ("opening", "asking", "leaving"):
             if self._state == "leaving":
                 self._decoder.skip(_ACCEPTED)
+                if self._decoder.starts_with(_GONE):
+                    return self._end(LegGone())
+            elif self._state == "opening" and (reply := self._decoder.take_reply()) is not None:
+                return self._opened(reply, now)
             message = self._decoder.next_message()
             if message is None:
                 if self._ended:
@@ -168,22 +174,26 @@ class Conversation:
             return self._end(LegGone())
         if kind != "command/reply":
             raise RemoteProtocolError(f"expected a reply, got Content-Type {kind[:60]!r}")
-        if self._state == "leaving":
-            reply = message.get(b"Reply-Text")
-            return CommandRefused(reply) if reply.startswith("-ERR") else None
         if self._state == "asking":
             return self._described(read_channel_data(message), now)
-        leg = read_leg(message.get(b"Reply-Text"))
+        reply = message.get(b"Reply-Text")
+        if self._state == "opening":
+            return self._opened(reply, now)
+        return CommandRefused(reply) if reply.startswith("-ERR") else None
+
+    def _opened(self, reply: str, now: float) -> Event:
+        leg = read_leg(reply)
         if leg is None:
             self._state = "asking"
             return Unprepared()
         return self._described(leg, now)
 
-    def _described(self, channel: ChannelData, now: float) -> Event | None:
+    def _described(self, channel: ChannelData, now: float) -> Event:
         self._mode = channel.mode
         late = channel.application != "socket" or now >= self._too_late
         if late and self._mode != "sync":
-            return self._end(LegLate())
+            self._state = "over"
+            return LegLate()
         self._state = "deciding"
         return LegArrived(channel)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esl_service.channel_data import LEG_FIELDS, LEG_TEXT, LEG_VARIABLE
+from esl_service.channel_data import FIELDS, LEG_TEXT, LEG_VARIABLE
 
 DIALPLAN = Path(__file__).parents[2] / "freeswitch_conf" / "dialplan"
 SCREENING = {"public/00_callsieve_inbound.xml": "async", "callsieve.xml": "sync"}
@@ -22,7 +22,7 @@ def test_a_dialplan_puts_the_fields_of_a_leg_into_one_line(name: str) -> None:
         if "|" in element.get("field", "")
     )
     fields = condition.attrib["field"].split("|")
-    expected = [f"${{{variable}}}" for variable in LEG_FIELDS.values()]
+    expected = [f"${{{variable}}}" for _, variable in FIELDS.values()]
     assert len(fields) == len(expected)
     for field, variable in zip(fields, expected, strict=True):
         assert field in (variable, "", "inbound")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from esl_service.answer import BRIDGE, answer
@@ -31,7 +33,7 @@ from esl_service.errors import LocalProtocolError, RemoteProtocolError
 from esl_service.switch_side import DISCONNECT, Answer, SwitchSide
 from screening import Decision
 from tests.support.service import UNPREPARED
-from tests.support.transcripts import events
+from tests.support.transcripts import FEEDS, events
 
 RECEIPT = {
     "list": "Default",
@@ -271,6 +273,17 @@ def test_what_is_no_whole_line_is_no_leg(line: str) -> None:
     whole = write_leg(LEG, asynchronous=False)
     assert whole is not None
     assert all(read_leg(whole[:length]) is None for length in range(len(whole)))
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_line_is_read_however_it_comes(asynchronous: bool, feed: str) -> None:
+    line = write_leg(LEG, asynchronous)
+    switch = SwitchSide({}, asynchronous, line)
+    parts = FEEDS[feed](switch.receive(OPENING))
+    (arrived,) = events(Conversation(now=0.0), parts, Decision("continue"))
+    assert isinstance(arrived, LegArrived)
+    assert arrived.channel == replace(LEG, mode="held" if asynchronous else "sync")
 
 
 def test_a_refused_command_is_reported() -> None:
