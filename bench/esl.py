@@ -2,9 +2,10 @@
 
 A generator in C plays FreeSWITCH's side of the socket with recorded channel data: half the callers
 are listed. "callsieve" reads legs as the shipped dialplans describe them, in one line; "callsieve,
-connect" and the peers read all of the channel's data. callsieve decides, sends its receipt, logs every decision and counts it. Each figure is
-the median of interleaved rounds. One core serves, the other generates; two workers are compared
-with one by giving each the same two cores, the generator among them.
+connect" and the peers read all of the channel's data. callsieve decides, sends its receipt, logs
+every decision and counts it. Each figure is the median of interleaved rounds. One core serves, the
+other generates; two workers are compared with one by giving each the same two cores, the generator
+among them.
 """
 
 from __future__ import annotations
