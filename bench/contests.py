@@ -61,20 +61,20 @@ def against_peers(
     numbers, peers["BitMap64"] = _made(
         lambda: pyroaring.BitMap64(memoryview(np.memmap(source.keys, np.uint64, "r")))
     )
-    contenders = {"text, BitMap64": race.texts_one_by_one(race.count_ints, numbers, source)}
+    contenders = {"text, BitMap64": race.texts_one_by_one(race.find_ints, numbers, source)}
     if source.count <= LARGEST_FROZENSET:
         texts, peers["frozenset"] = _made(lambda: frozenset(_texts(source)))
-        contenders["text, frozenset"] = race.texts_one_by_one(race.count_texts, texts, source)
+        contenders["text, frozenset"] = race.texts_one_by_one(race.find_texts, texts, source)
     for place, path in (("", snapshot), (" in shared memory", in_shared_memory)):
         opened = Snapshot.open(path)
         contenders[f"text, snapshot{place}"] = race.texts_one_by_one(
-            race.count_texts, opened, source
+            race.find_texts, opened, source
         )
         contenders[f"buffer, snapshot{place}"] = race.one_buffer(opened, source)
     if at_10_million:
         smaller, path = at_10_million
         contenders["text, snapshot of 10 million"] = race.texts_one_by_one(
-            race.count_texts, Snapshot.open(path), smaller
+            race.find_texts, Snapshot.open(path), smaller
         )
     with race.absl_set(absl_program, source) as (absl, said):
         peers["absl"] = said
@@ -98,7 +98,7 @@ def _race_variants(
 ) -> dict[str, list[float]]:
     contenders = {}
     for name, (opened, hits) in variants.items():
-        contenders[f"text, {name}"] = race.texts_one_by_one(race.count_texts, opened, source, hits)
+        contenders[f"text, {name}"] = race.texts_one_by_one(race.find_texts, opened, source, hits)
         contenders[f"buffer, {name}"] = race.one_buffer(opened, source, hits)
     return race.run(label, contenders, rounds)
 

@@ -44,29 +44,21 @@ class Contender:
     first_slice: int
 
 
-def count_texts(numbers: Container[str], texts: list[str]) -> int:
-    hits = 0
-    for text in texts:
-        if text in numbers:
-            hits += 1
-    return hits
+def find_texts(numbers: Container[str], texts: list[str]) -> list[bool]:
+    return [text in numbers for text in texts]
 
 
-def count_ints(numbers: Container[int], texts: list[str]) -> int:
-    hits = 0
-    for text in texts:
-        if int(text[1:]) in numbers:
-            hits += 1
-    return hits
+def find_ints(numbers: Container[int], texts: list[str]) -> list[bool]:
+    return [int(text[1:]) in numbers for text in texts]
 
 
 def texts_one_by_one(
-    loop: Callable[[Any, list[str]], int],
+    loop: Callable[[Any, list[str]], list[bool]],
     numbers: object,
     source: NumberSet,
     hits: Sequence[int] | None = None,
 ) -> Contender:
-    """Looks the texts of even slices up from Python with `loop`: `count_texts` or `count_ints`.
+    """Looks the texts of even slices up from Python with `loop`: `find_texts` or `find_ints`.
 
     hits: where they are not half of each slice.
     """
@@ -79,8 +71,9 @@ def texts_one_by_one(
         for start in range(0, len(keys), CHUNK):
             texts = [f"+{key}" for key in keys[start : start + CHUNK].tolist()]
             began = time.process_time_ns()
-            found += own_loop(numbers, texts)
+            answers = own_loop(numbers, texts)
             spent += time.process_time_ns() - began
+            found += answers.count(True)
         return spent, found
 
     return Contender(turn, source.slice_length, hits or source.half_hits, first_slice=0)

@@ -32,6 +32,9 @@
 #define CS_STRUCTURE_HEAD_BYTES 16
 #define CS_ROW_BYTES 48
 #define CS_LEVELS 3 /* tables of an interval, and so the most lines that a lookup reads */
+#define CS_MOST_GUESS_BITS 10
+#define CS_FEW_STEPS 2
+#define CS_MOST_STEPS 4
 #define CS_BATCH 32 /* lines that are on their way from memory at once */
 
 __extension__ typedef unsigned __int128 cs_u128;
@@ -71,8 +74,10 @@ typedef struct {
 
 typedef struct {
     cs_table *tables;
-    uint64_t *firsts;       /* of the segments, ascending */
-    uint32_t *heads;        /* the index of each segment's first table */
+    uint64_t *firsts;       /* of the segments, ascending; one more at the end, above every key */
+    const cs_table **heads; /* the first table of each segment */
+    uint16_t *guesses;      /* see cs_segment_of(); NULL: search */
+    unsigned guess_bits, steps;
     const cs_table *rest;   /* NULL when every number is in a segment */
     uint64_t *slot_starts;  /* slots of the tables before; one more at the end */
     uint64_t number_count;
@@ -246,16 +251,39 @@ static inline int cs_next_tables_have(const cs_table *table, uint64_t key) {
     } while (1); /* a line is only -1 where there is a next table */
 }
 
+/* The key's highest set bit and so many bits behind it: it grows with the key, and is small. */
+static inline unsigned cs_magnitude(uint64_t key, unsigned bits) {
+    const unsigned shift = 63 - bits - (unsigned)__builtin_clzll(key | UINT64_C(1) << bits);
+    return (shift << bits) + (unsigned)(key >> shift);
+}
+
+/* The last segment that begins at the key or before it, else the first.
+ *
+ * Where keys of the same magnitude are in few segments, `guesses` has the first of those and the
+ * rest takes `steps` comparisons. A search would take longer than anything else before the line can
+ * be fetched: each of its steps waits for the one before. */
+static inline uint32_t cs_segment_of(const cs_set *set, uint64_t key) {
+    uint32_t segment = 0;
+    if (set->guesses) {
+        segment = set->guesses[cs_magnitude(key, set->guess_bits)];
+        for (unsigned step = 0; step < set->steps; step++)
+            segment += set->firsts[segment + 1] <= key;
+        return segment;
+    }
+    for (uint32_t count = set->segment_count; count > 1;) {
+        const uint32_t half = count / 2;
+        segment = set->firsts[segment + half] <= key ? segment + half : segment;
+        count -= half;
+    }
+    return segment;
+}
+
 /* The first table that may have the key, or NULL. */
 static inline const cs_table *cs_table_of(const cs_set *set, uint64_t key) {
+    if (key >> CS_KEY_BITS)
+        return NULL; /* it is no key, and has no magnitude */
     if (set->segment_count) {
-        const uint64_t *first = set->firsts;
-        for (uint32_t count = set->segment_count; count > 1;) {
-            const uint32_t half = count / 2;
-            first = first[half] <= key ? first + half : first;
-            count -= half;
-        }
-        const cs_table *table = &set->tables[set->heads[first - set->firsts]];
+        const cs_table *table = set->heads[cs_segment_of(set, key)];
         if (key - table->first <= table->span)
             return table;
     }
@@ -385,6 +413,7 @@ static inline void cs_set_close(cs_set *set) {
     free(set->tables);
     free(set->firsts);
     free(set->heads);
+    free(set->guesses);
     free(set->slot_starts);
     memset(set, 0, sizeof *set);
 }
@@ -437,7 +466,7 @@ static inline int cs_check_rows(
             after_rest = 1;
         } else {
             set->firsts[set->segment_count] = row.first;
-            set->heads[set->segment_count++] = i;
+            set->heads[set->segment_count++] = &set->tables[i];
             free_from = row.last + 1;
         }
         lines += row.line_count * CS_LINE_BYTES;
@@ -446,6 +475,46 @@ static inline int cs_check_rows(
     }
     return cs_wrong(problem, "number_count", -1, numbers, numbers, set->number_count) ||
            cs_wrong(problem, "lines", -1, 0, 0, lines_left);
+}
+
+/* Writes the guesses of keys by `bits` bits; how many steps they leave. */
+static inline unsigned cs_write_guesses(const cs_set *set, uint16_t *guesses, unsigned bits) {
+    const uint32_t count = set->segment_count;
+    const uint32_t magnitudes = cs_magnitude((UINT64_C(1) << CS_KEY_BITS) - 1, bits) + 1;
+    uint32_t magnitude = 0;
+    unsigned steps = 0;
+    for (uint32_t segment = 0; segment < count; segment++) {
+        /* Smaller keys of the magnitude that this segment begins in are before it. */
+        const uint32_t own = cs_magnitude(set->firsts[segment], bits);
+        while (magnitude <= own)
+            guesses[magnitude++] = (uint16_t)(segment ? segment - 1 : 0);
+        if (segment - guesses[own] > steps)
+            steps = segment - guesses[own];
+    }
+    while (magnitude < magnitudes)
+        guesses[magnitude++] = (uint16_t)(count - 1);
+    return steps;
+}
+
+/* Makes `guesses` where they spare a search, as short as will do. 0: done. -1: no memory. */
+static inline int cs_guess_segments(cs_set *set) {
+    set->firsts[set->segment_count] = UINT64_MAX;
+    if (set->segment_count < 3 || set->segment_count > UINT16_MAX)
+        return 0;
+    for (unsigned bits = 6; bits <= CS_MOST_GUESS_BITS; bits += 2) {
+        uint16_t *guesses = malloc((size_t)(CS_KEY_BITS - bits + 1) * sizeof *guesses << bits);
+        if (!guesses)
+            return -1;
+        const unsigned steps = cs_write_guesses(set, guesses, bits);
+        if (steps <= (bits < CS_MOST_GUESS_BITS ? CS_FEW_STEPS : CS_MOST_STEPS)) {
+            set->guesses = guesses;
+            set->guess_bits = bits;
+            set->steps = steps;
+            return 0;
+        }
+        free(guesses);
+    }
+    return 0;
 }
 
 /* 0: the set can be asked, until cs_set_close(). 1: *problem says what is wrong with the structure.
@@ -466,13 +535,15 @@ static inline int cs_set_open(
         return 1;
     const size_t tables = set->table_count ? set->table_count : 1;
     set->tables = malloc(tables * sizeof *set->tables);
-    set->firsts = malloc(tables * sizeof *set->firsts);
+    set->firsts = malloc((tables + 1) * sizeof *set->firsts);
     set->heads = malloc(tables * sizeof *set->heads);
     set->slot_starts = calloc(tables + 1, sizeof *set->slot_starts);
     int result = -1;
     if (set->tables && set->firsts && set->heads && set->slot_starts)
         result = cs_check_rows(set, structure + CS_STRUCTURE_HEAD_BYTES, lines,
                                line_bytes / CS_LINE_BYTES, problem);
+    if (result == 0)
+        result = cs_guess_segments(set);
     if (result != 0)
         cs_set_close(set);
     return result;

@@ -153,7 +153,10 @@ cdef inline uint64_t _longest_prefix(const Sets *sets, uint64_t key) noexcept no
 
 
 cdef inline bint _has(const Sets *sets, uint64_t key) noexcept nogil:
-    return _has_number(sets, key) or _longest_prefix(sets, key) != 0
+    cdef bint found = _has_number(sets, key)
+    if sets.lengths == 0:
+        return found  # no branch depends on it: see cs_line_has
+    return found or _longest_prefix(sets, key) != 0
 
 
 cdef void _has_many(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookup_core import Snapshot, pack
+from lookup_core.snapshot_format import read_layout
 from tests.support.numbers import E164, LISTS, NUMBER, PREFIXES
 
 
@@ -45,6 +46,26 @@ def test_dialled_e164_and_anonymous_are_never_confused(path: Path, text: str) ->
         assert (int(text) in snapshot) == (listed == f"+{text}")
     snapshot = built(path, [], [f"+{text[:1]}*"])
     assert {kind for kind in kinds if kind in snapshot} == {f"+{text}"}
+
+
+@pytest.mark.parametrize("groups", [2, 3, 40, 99])
+def test_keys_around_the_ends_of_many_groups(path: Path, groups: int) -> None:
+    """Calling codes of two digits, with numbers of the same first digits in many lengths."""
+    rng = random.Random(groups)
+    firsts = {
+        int(f"{1 + index % 9}{index // 9}".ljust(rng.randrange(9, 16), "0"))
+        for index in range(groups)
+    }
+    keys = {first + rng.randrange(10**6) for first in firsts for _ in range(400)}
+    ends = [min(keys), max(keys), *firsts, *(first + 10**6 for first in firsts)]
+    asked = [*keys, *(key + step for key in (*keys, *ends) for step in (-1, 1))]
+    asked += [1 << bit for bit in range(64)] + [(1 << bit) - 1 for bit in range(65)]
+    Snapshot.build(path, array("Q", sorted(keys)))
+    snapshot = Snapshot.open(path)
+    structure = read_layout(path, memoryview(path.read_bytes())).sections[0]
+    assert (structure.length - 16) // 48 >= min(groups, 30)
+    assert snapshot.contains_many(array("Q", asked)) == bytes(key in keys for key in asked)
+    assert [f"+{key}" in snapshot for key in keys] == [True] * len(keys)
 
 
 @given(number=E164, lengths=st.sets(st.integers(1, 14)))
