@@ -46,6 +46,8 @@ ACCEPTED_AT_ONCE = 100
 Address = tuple[str, int]
 
 _READ = 1
+_AT_ONCE = socket.MSG_DONTWAIT
+"""Costs nothing; making each connection non-blocking would be a system call for each leg."""
 
 _ENDINGS = {LegGone: "leg_gone", LegLate: "leg_late", LegSilent: "leg_silent"}
 
@@ -231,7 +233,6 @@ class _Leg:
         server.undecided += 1
 
     def open(self) -> None:
-        self._connection.setblocking(False)
         self._watcher.start(self._readable)
         try:
             self._send(self.conversation.opening)
@@ -241,7 +242,7 @@ class _Leg:
 
     def _readable(self) -> None:
         try:
-            data = self._connection.recv(READ_BYTES)
+            data = self._connection.recv(READ_BYTES, _AT_ONCE)
         except BlockingIOError:
             return
         except OSError as error:
@@ -342,7 +343,7 @@ class _Leg:
 
     def _send(self, data: bytes) -> None:
         # The buffer of a connection that was sent nothing else takes more than the longest answer.
-        sent = self._connection.send(data)
+        sent = self._connection.send(data, _AT_ONCE)
         if sent < len(data):
             raise OSError("FreeSWITCH does not read")
 

@@ -48,7 +48,7 @@ Rules 5 to 7 for plain spellings are done by plain_numbers, which must agree wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, in_region, read, squeeze
 from loader.plain_numbers import read_plain
@@ -58,8 +58,7 @@ _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
 _PREFIX_OR_CODE = "a prefix begins with + and the country code, and a feature code begins with *"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """How a text was read.
 
     `number` is the canonical text: "+48600100200" (E.164), "1000" or "*30" (as dialled, 1 to 15

@@ -35,7 +35,7 @@
 #define CS_MOST_GUESS_BITS 10
 #define CS_FEW_STEPS 2
 #define CS_MOST_STEPS 4
-#define CS_BATCH 32 /* lines that are on their way from memory at once */
+#define CS_AHEAD 32 /* lines that are on their way from memory at once */
 
 __extension__ typedef unsigned __int128 cs_u128;
 
@@ -301,36 +301,32 @@ static inline int cs_set_has(const cs_set *set, uint64_t key) {
 }
 
 /* answers[i]: 1 when keys[i] is in exactly one of the sets, else 0; without `changed` (NULL), when it
- * is in `set`. Lines of `set` are fetched CS_BATCH at a time; `changed` is small and asked meanwhile. */
+ * is in `set`. Each line of `set` is fetched CS_AHEAD keys before it is looked at; `changed` is small
+ * and asked meanwhile. */
 static inline void cs_set_has_many(
     const cs_set *set, const cs_set *changed, const uint64_t *keys, size_t count, uint8_t *answers
 ) {
-    const cs_table *tables[CS_BATCH];
-    cs_place places[CS_BATCH];
-    while (count) {
-        const size_t batch = count < CS_BATCH ? count : CS_BATCH;
-        for (size_t i = 0; i < batch; i++) {
-            tables[i] = cs_table_of(set, keys[i]);
-            if (tables[i]) {
-                places[i] = cs_place_of(tables[i], keys[i]);
-                __builtin_prefetch(places[i].line);
-            }
-        }
-        for (size_t i = 0; i < batch; i++)
-            answers[i] = (uint8_t)(changed && cs_set_has(changed, keys[i]));
-        for (size_t i = 0; i < batch; i++) {
-            int answer = tables[i] ? cs_line_has(tables[i], places[i]) : 0;
+    const cs_table *tables[CS_AHEAD];
+    cs_place places[CS_AHEAD];
+    for (size_t i = 0; i < count + CS_AHEAD; i++) {
+        const size_t turn = i % CS_AHEAD;
+        if (i >= CS_AHEAD) {
+            const size_t asked = i - CS_AHEAD;
+            int answer = tables[turn] ? cs_line_has(tables[turn], places[turn]) : 0;
             if (answer < 0)
-                answer = cs_next_tables_have(tables[i], keys[i]);
-            answers[i] ^= (uint8_t)answer;
+                answer = cs_next_tables_have(tables[turn], keys[asked]);
+            answers[asked] ^= (uint8_t)answer;
         }
-        keys += batch;
-        answers += batch;
-        count -= batch;
+        if (i < count) {
+            tables[turn] = cs_table_of(set, keys[i]);
+            if (tables[turn]) {
+                places[turn] = cs_place_of(tables[turn], keys[i]);
+                __builtin_prefetch(places[turn].line);
+            }
+            answers[i] = (uint8_t)(changed && cs_set_has(changed, keys[i]));
+        }
     }
 }
-
-/* ---- all that is in it ---- */
 
 static inline uint64_t cs_set_slots(const cs_set *set) {
     return set->slot_starts[set->table_count];
