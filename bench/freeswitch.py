@@ -42,6 +42,8 @@ CALLS = 100
 CALLERS = 1000
 STEP = 20
 RUN_SECONDS = 4
+PATIENCE_SECONDS = 8
+"""How long after the last call a run may take to end."""
 
 # The number called says how the call is screened.
 WAYS = {
@@ -190,14 +192,26 @@ class Caller:
         command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", str(HERE / "reject.xml")]
         command += ["-inf", str(self._callers), "-s", number, "-i", "127.0.0.1", "-nostdin"]
         command += ["-r", str(rate), "-m", str(calls), "-l", "100000", "-trace_stat", "-fd", "1"]
-        command += ["-p", str(free_port()), "-timeout", "60s"]
-        subprocess.run(command, cwd=self._directory, capture_output=True, check=False)
+        command += ["-p", str(free_port())]
+        in_time = True
+        with subprocess.Popen(
+            command, cwd=self._directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as sipp:
+            try:
+                sipp.wait(RUN_SECONDS + PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:  # it waits for ever for a call that got no answer
+                in_time = False
+                sipp.kill()
         (file,) = (path for path in self._directory.glob("reject_*_.csv"))
         with file.open(newline="") as rows:
             *_, last = csv.DictReader(rows, delimiter=";")
         file.unlink()
         wrong = ("FailedCall(C)", "Retransmissions(C)", "OutOfCallMsgs(C)", "DeadCallMsgs(C)")
-        return int(last["SuccessfulCall(C)"]) == calls and not any(int(last[it]) for it in wrong)
+        return (
+            in_time
+            and int(last["SuccessfulCall(C)"]) == calls
+            and not any(int(last[it]) for it in wrong)
+        )
 
 
 def highest_rate(caller: Caller, number: str) -> int:
