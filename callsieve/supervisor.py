@@ -207,7 +207,8 @@ class Supervisor:
     def _hand_over(self) -> None:
         if self._listening is None or not takeover.is_runnable(self._log):
             return
-        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        # WATCHDOG: the new version has the whole time to load.
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "WATCHDOG=1")
         self._log.info("handing_over")
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         kept = [(worker.pid, worker.link) for worker in self._workers]
