@@ -236,8 +236,10 @@ def soak(name: str, service: Service, legs: int, redis: RedisServer | None = Non
         wrong.append("memory grows")
     if descriptors_after > descriptors + 8:
         wrong.append(f"descriptors grow: {descriptors}, then {descriptors_after}")
+    log = service.log.read_text("utf-8")
+    if stalled := log.count('"event": "worker_stalled"'):
+        wrong.insert(0, f"{stalled} workers stalled and were replaced: legs that they had are lost")
     if exit_code:
-        log = service.log.read_text("utf-8")
         wrong.insert(0, f"the service ended with {exit_code}: {log[-2000:]}")
     print(f"{name}: {legs} legs, {rate:.0f} a second")
     for what, count in sorted(soaked.counts.items()):
