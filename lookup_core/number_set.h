@@ -216,6 +216,12 @@ static inline cs_place cs_place_of(const cs_table *table, uint64_t key) {
     return (cs_place){table->lines + CS_LINE_BYTES * line, x - line * table->per_line};
 }
 
+/* A pair of slots in descending order says that a number of that pair found the line full. */
+static inline int cs_full_line_overflowed(const cs_table *table, cs_place place) {
+    const unsigned pair = cs_pair_of(table, place.remainder);
+    return cs_slot(table, place.line, 2 * pair) >= cs_slot(table, place.line, 2 * pair + 1);
+}
+
 /* 1: the line has it. 0: no table has it. -1: the line had no room for all, so the next table may. */
 static inline int cs_line_has(const cs_table *table, cs_place place) {
     uint64_t found;
@@ -235,9 +241,26 @@ static inline int cs_line_has(const cs_table *table, cs_place place) {
     }
     if (!table->has_overflow || cs_slot(table, place.line, table->slots - 1) == cs_empty_slot(table))
         return 0;
-    /* A pair of slots in descending order says that a number of that pair found the line full. */
-    const unsigned pair = cs_pair_of(table, place.remainder);
-    return cs_slot(table, place.line, 2 * pair) < cs_slot(table, place.line, 2 * pair + 1) ? 0 : -1;
+    return cs_full_line_overflowed(table, place) ? -1 : 0;
+}
+
+/* The same where the line has been fetched already: without a branch on whether it has it, which
+ * nobody can foresee. Of 16 bits that are compared at once it is seldom that two slots are alike. */
+static inline int cs_fetched_line_has(const cs_table *table, cs_place place) {
+    if (table->low_bits == 8)
+        return cs_line_has(table, place);
+    const unsigned last = table->slots - 1u;
+    const uint64_t found = cs_equal_words(place.line, (uint16_t)place.remainder) & table->slot_mask;
+    if (found & (found - 1))
+        return cs_line_has(table, place);
+    uint64_t has = found != 0;
+    if (table->high_bits) {
+        const unsigned slot = (unsigned)__builtin_ctzll(found | UINT64_C(1) << last);
+        has &= cs_slot_high(table, place.line, slot) == place.remainder >> 16;
+    }
+    if ((has ^ 1) & table->has_overflow & (cs_slot(table, place.line, last) != cs_empty_slot(table)))
+        return cs_full_line_overflowed(table, place) ? -1 : 0;
+    return (int)has;
 }
 
 static inline int cs_next_tables_have(const cs_table *table, uint64_t key) {
@@ -312,7 +335,7 @@ static inline void cs_set_has_many(
         const size_t turn = i % CS_AHEAD;
         if (i >= CS_AHEAD) {
             const size_t asked = i - CS_AHEAD;
-            int answer = tables[turn] ? cs_line_has(tables[turn], places[turn]) : 0;
+            int answer = tables[turn] ? cs_fetched_line_has(tables[turn], places[turn]) : 0;
             if (answer < 0)
                 answer = cs_next_tables_have(tables[turn], keys[asked]);
             answers[asked] ^= (uint8_t)answer;
