@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from esl_service.channel_data import ChannelData, write_channel_data, write_leg
-from esl_service.switch_side import encode_channel_data
+from esl_service.switch_side import encode_channel_data, encode_reply
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / ".build"
@@ -68,9 +68,6 @@ def write_store(store: Path) -> None:
     (store / "callsieve.toml").write_text(RULES, "utf-8")
 
 
-_REPLY = "Content-Type: command/reply\nReply-Text: "
-
-
 def write_legs(path: Path) -> None:
     """What the generator plays: legs of both kinds in turn, in the mode of the inbound flow."""
     with path.open("wb") as file:
@@ -86,7 +83,7 @@ def write_legs(path: Path) -> None:
                 network_address="192.0.2.10",
                 flow="inbound",
             )
-            line = f"{_REPLY}{write_leg(channel, asynchronous=True)}\n\n".encode()
+            line = encode_reply(write_leg(channel, asynchronous=True) or "")
             block = encode_channel_data(write_channel_data(channel), asynchronous=True)
             sizes = len(line).to_bytes(4, "little") + len(block).to_bytes(4, "little")
             file.write(sizes + bytes([hangup]) + line + block)

@@ -167,8 +167,9 @@ static void readable(struct leg *leg) {
     leg->commands[leg->used] = '\0';
     if (!leg->described) {
         const struct block *block = leg->block;
-        int sent = 0;
-        if (strstr(leg->commands, "connect\n\n") != NULL)
+        const int connected = strstr(leg->commands, "connect\n\n") != NULL;
+        int sent;
+        if (connected)
             sent = send_all(leg, block->data, block->length);
         else if (strstr(leg->commands, LINE) == NULL)
             return;
@@ -176,7 +177,7 @@ static void readable(struct leg *leg) {
             sent = send_all(leg, NO_LINE, sizeof NO_LINE - 1);
         else
             sent = send_all(leg, block->line, block->line_length);
-        leg->described = !unprepared || strstr(leg->commands, "connect\n\n") != NULL;
+        leg->described = connected || !unprepared;
         leg->used = 0;
         if (sent < 0)
             finish(leg, -1);

@@ -193,15 +193,14 @@ class Caller:
         command += ["-inf", str(self._callers), "-s", number, "-i", "127.0.0.1", "-nostdin"]
         command += ["-r", str(rate), "-m", str(calls), "-l", "100000", "-trace_stat", "-fd", "1"]
         command += ["-p", str(free_port())]
-        in_time = True
-        with subprocess.Popen(
-            command, cwd=self._directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as sipp:
-            try:
-                sipp.wait(RUN_SECONDS + PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:  # it waits for ever for a call that got no answer
-                in_time = False
-                sipp.kill()
+        seconds = RUN_SECONDS + PATIENCE_SECONDS
+        try:
+            subprocess.run(
+                command, cwd=self._directory, capture_output=True, check=False, timeout=seconds
+            )
+            in_time = True
+        except subprocess.TimeoutExpired:  # it waits for ever for a call that got no answer
+            in_time = False
         (file,) = (path for path in self._directory.glob("reject_*_.csv"))
         with file.open(newline="") as rows:
             *_, last = csv.DictReader(rows, delimiter=";")

@@ -85,14 +85,14 @@ class SwitchSide:
             self._asked = True
             return b""
         if first == f"getvar {LEG_VARIABLE}":
-            return _reply(self._line or "-ERR command not found")
+            return encode_reply(self._line) if self._line else UNPREPARED
         if first == "sendmsg":
             self._obey(headers, body)
         elif first == "exit":
             self.answer.final = True
         elif first != "resume":
             raise RemoteProtocolError(f"expected 'sendmsg', 'resume' or 'exit', got {first[:60]!r}")
-        return _reply("+OK")
+        return encode_reply("+OK")
 
     def _obey(self, headers: Mapping[str, str], body: str) -> None:
         command = headers.get("call-command")
@@ -133,8 +133,13 @@ def encode_channel_data(headers: Mapping[str, str], asynchronous: bool) -> bytes
     return "\n".join([*lines, "", ""]).encode()
 
 
-def _reply(text: str) -> bytes:
+def encode_reply(text: str) -> bytes:
+    """What FreeSWITCH says to a command; it does not encode `text`."""
     return f"Content-Type: command/reply\nReply-Text: {text}\n\n".encode()
+
+
+UNPREPARED = encode_reply("-ERR command not found")
+"""What it says to `getvar` of LEG_VARIABLE where the dialplan made no line of the leg."""
 
 
 def encode_value(text: str) -> str:

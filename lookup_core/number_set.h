@@ -351,6 +351,8 @@ static inline void cs_set_has_many(
     }
 }
 
+/* ---- all that is in it ---- */
+
 static inline uint64_t cs_set_slots(const cs_set *set) {
     return set->slot_starts[set->table_count];
 }

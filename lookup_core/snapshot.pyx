@@ -156,10 +156,7 @@ cdef inline uint64_t _longest_prefix(const Sets *sets, uint64_t key) noexcept no
 
 
 cdef inline bint _has(const Sets *sets, uint64_t key) noexcept nogil:
-    cdef bint found = _has_number(sets, key)
-    if sets.lengths == 0:
-        return found  # no branch depends on it: see cs_line_has
-    return found or _longest_prefix(sets, key) != 0
+    return _has_number(sets, key) or _longest_prefix(sets, key) != 0
 
 
 cdef void _has_many(

@@ -20,9 +20,8 @@ from esl_service.conversation import (
     Unprepared,
 )
 from esl_service.errors import RemoteProtocolError
-from esl_service.switch_side import SwitchSide
+from esl_service.switch_side import UNPREPARED, SwitchSide
 from screening import Decision
-from tests.support.service import UNPREPARED
 from tests.support.transcripts import events, messages
 
 # Mostly pieces of the protocol, so that generated streams get past the first line.

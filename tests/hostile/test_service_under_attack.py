@@ -20,8 +20,8 @@ from callsieve.probe import ask
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.codec import MAX_HEADERS
 from esl_service.conversation import ASK_SECONDS, CONNECT, OPENING
-from esl_service.switch_side import DISCONNECT, SwitchSide, encode_channel_data
-from tests.support.service import UNPREPARED, Service, running
+from esl_service.switch_side import DISCONNECT, UNPREPARED, SwitchSide, encode_channel_data
+from tests.support.service import Service, running
 
 SAMPLE = Path(__file__).parents[2] / "callsieve" / "sample_store"
 LISTED = "+48600100200"

@@ -16,10 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from esl_service.conversation import CONNECT, OPENING
+from esl_service.switch_side import UNPREPARED
 from tests.support.patience import PATIENCE_SECONDS
-
-# What FreeSWITCH says to `getvar callsieve_leg` where the dialplan made no line of the leg.
-UNPREPARED = b"Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"
 
 CALLSIEVE = [sys.executable, "-m", "callsieve"]
 

@@ -9,8 +9,8 @@ from esl_service.channel_data import read_channel_data
 from esl_service.codec import Decoder
 from esl_service.conversation import Conversation, LegArrived, LegGone, Unprepared
 from esl_service.errors import RemoteProtocolError
+from esl_service.switch_side import UNPREPARED
 from screening import Decision
-from tests.support.service import UNPREPARED
 from tests.support.transcripts import (
     CASES,
     EXPECTED,
