@@ -6,10 +6,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
 
-EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h)
+EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h) $(wildcard $(patsubst %.pxd,%.py,$(wildcard */*.pxd)))
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
-	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file esl_service.headers
+	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file esl_service.connection \
+	esl_service.headers
 
 # These run under the sanitizers too; the sources that they need are compiled once more for it.
 CORE_TESTS := tests/unit/test_packing.py $(wildcard tests/property/test_snapshot*.py) \

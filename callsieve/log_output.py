@@ -81,7 +81,7 @@ def log_to(output: Any = sys.stderr) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=lambda value, **_: encode(value)),
+            lambda _logger, _level, event: encode(event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.WriteLoggerFactory(file=output),

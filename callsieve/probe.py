@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -87,7 +87,7 @@ def ask(address: Address, channel: ChannelData, timeout: float) -> ProbeResult:
 
     The socket's mode is the one that `freeswitch_conf/` chose for the flow.
     """
-    channel = replace(channel, uuid=channel.uuid or str(uuid4()))
+    channel = channel._replace(uuid=channel.uuid or str(uuid4()))
     asynchronous = channel.flow == "inbound"
     line = write_leg(channel, asynchronous)
     switch = SwitchSide(write_channel_data(channel), asynchronous, line)

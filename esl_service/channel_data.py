@@ -13,8 +13,7 @@ harmless (LEG_TEXT). Other legs, and those of other dialplans, are read from the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from esl_service.codec import Message
 from esl_service.errors import RemoteProtocolError
@@ -60,8 +59,7 @@ NEEDED = (b"Event-Name", b"Socket-Mode", _APPLICATION, *(header for header, _ in
 """The headers that `read_channel_data` looks at."""
 
 
-@dataclass(slots=True)
-class ChannelData:
+class ChannelData(NamedTuple):
     """One leg as FreeSWITCH describes it. Texts are decoded; empty where FreeSWITCH has none.
 
     caller_number: what Remote-Party-ID, P-Asserted-Identity or P-Preferred-Identity claims, else
@@ -106,11 +104,14 @@ def read_channel_data(message: Message) -> ChannelData:
         raise RemoteProtocolError(f"expected Event-Name CHANNEL_DATA, got {kind[:60]!r}")
     if not message.get(b"Unique-ID"):
         raise RemoteProtocolError("expected a Unique-ID in the channel data, got none")
-    channel = ChannelData(*map(message.get, _HEADERS.values()))  # type: ignore[arg-type]  # texts
-    channel.application = message.get(_APPLICATION)
-    channel.privacy = message.get(b"Caller-Privacy-Hide-Number") == "true"
-    channel.mode = "parked" if message.get(b"Socket-Mode") == "async" else "sync"
-    return channel
+    return ChannelData._make(
+        (
+            *map(message.get, _HEADERS.values()),
+            message.get(b"Caller-Privacy-Hide-Number") == "true",
+            "parked" if message.get(b"Socket-Mode") == "async" else "sync",
+            message.get(_APPLICATION),
+        )
+    )
 
 
 def read_leg(line: str) -> ChannelData | None:
@@ -121,10 +122,8 @@ def read_leg(line: str) -> ChannelData | None:
     *texts, privacy, _ = fields
     if not texts[0]:
         return None
-    channel = ChannelData(*texts)  # type: ignore[arg-type]  # texts, as many as come first
-    channel.privacy = privacy == "true"
-    channel.mode = "held" if mode == "async" else "sync"
-    return channel
+    held: Mode = "held" if mode == "async" else "sync"
+    return ChannelData._make((*texts, privacy == "true", held, "socket"))
 
 
 def write_leg(channel: ChannelData, asynchronous: bool) -> str | None:

@@ -1,16 +1,17 @@
 """Runs conversations over TCP. The only module of the legs' path that knows gevent.
 
-A leg is a socket and two callbacks of gevent's event loop, not a greenlet: its answer never waits
-for anything (but in the flow `block`), so there is nothing to switch to, and nothing but the socket
-to leak. Every wait has
-an end, the conversation's deadline. A leg that cannot be answered is closed without an answer, and
-the dialplan's own fail policy takes over: to it that is the same as a service that is not there.
+A leg is a connection and a callback, not a greenlet: its answer never waits for anything (but in
+the flow `block`), so there is nothing to switch to, and nothing but the connection to leak. One
+epoll has all connections, and gevent's loop looks at that: a watcher of gevent's for each costs
+more. Every wait has an end, the conversation's deadline. A leg that cannot be answered is closed
+without an answer, and the dialplan's own fail policy takes over: to it that is the same as a
+service that is not there.
 """
 
 from __future__ import annotations
 
+import select
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from gevent.event import Event as Signal
 
 from esl_service.blocking import BLOCK, Blocking
 from esl_service.channel_data import ChannelData
+from esl_service.connection import Connection, accept
 from esl_service.conversation import (
     CONNECT,
     CommandRefused,
@@ -38,16 +40,17 @@ from esl_service.conversation import (
 from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
 
-READ_BYTES = 16 * 1024
 SWEEP_SECONDS = 0.1
 ACCEPTED_AT_ONCE = 100
 """How many connections are taken before the legs in hand are looked at again."""
+ADVANCED_AT_ONCE = 200
+"""And how many legs are advanced before other things have their turn."""
 
 Address = tuple[str, int]
 
 _READ = 1
-_AT_ONCE = socket.MSG_DONTWAIT
-"""Costs nothing; making each connection non-blocking would be a system call for each leg."""
+
+_RECEIPT = Decision._fields
 
 _ENDINGS = {LegGone: "leg_gone", LegLate: "leg_late", LegSilent: "leg_silent"}
 
@@ -84,17 +87,6 @@ class Limits:
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-# Where the kernel's tcp_info (linux/tcp.h) has milliseconds since something came.
-_LAST_DATA_RECEIVED = slice(52, 56)
-_LAST_ACK_RECEIVED = slice(56, 60)
-
-
-def _seconds_since(connection: socket.socket, what: slice) -> float:
-    """How long ago the last data or acknowledgement came: what waits for us waits in the kernel."""
-    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK_RECEIVED.stop)
-    return int.from_bytes(known[what], sys.byteorder) / 1000
-
-
 class Server:
     """The outbound event-socket service on a listening socket.
 
@@ -122,18 +114,21 @@ class Server:
         self._listening.setblocking(False)
         # Connections inherit it.
         self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._legs: set[_Leg] = set()
+        self._poll = select.epoll()
+        self._legs: dict[int, _Leg] = {}  # by descriptor
         self._allowed: dict[str, bool] = {}
         self._empty = Signal()
         self._empty.set()
         self._accepting = False
         self.loop: Any = gevent.get_hub().loop
         self._acceptor = self.loop.io(listening.fileno(), _READ)
+        self._reader = self.loop.io(self._poll.fileno(), _READ)
         self._sweeper = self.loop.timer(SWEEP_SECONDS, SWEEP_SECONDS)
 
     def start(self) -> None:
         self._accepting = True
         self._acceptor.start(self._accept)
+        self._reader.start(self._read)
         self._sweeper.start(self._sweep)
 
     def stop_accepting(self) -> None:
@@ -156,41 +151,51 @@ class Server:
         self.measures.failed(kind)
         self.log.warning(kind, peer=peer, **details)
 
-    def ended(self, leg: _Leg) -> None:
-        self._legs.discard(leg)
+    def listen(self, descriptor: int) -> None:
+        """Have the leg of this connection read what comes; not again before `leave`."""
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def leave(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+
+    def ended(self, descriptor: int) -> None:
+        """The leg is over; closing its connection ends the listening too."""
+        del self._legs[descriptor]
         if not self._legs:
             self._empty.set()
+
+    def _read(self) -> None:
+        for descriptor, _ in self._poll.poll(0, ADVANCED_AT_ONCE):
+            leg = self._legs.get(descriptor)
+            # None: a process that was forked just now keeps the connection open until its exec.
+            if leg is not None:
+                leg.read()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, peer = self._listening.accept()
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                continue  # gone before we came to it
+                connection = accept(self._listening.fileno())
             except OSError as error:  # no descriptor or memory left: the next sweep tries again
                 self.failed("not_accepted", ("", 0), error=str(error))
                 self._acceptor.stop()
                 return
-            if not self._is_allowed(peer[0]):
+            if connection is None:
+                return
+            if self.limits.allowed and not self._is_allowed(connection.peer[0]):
                 connection.close()
-                self.failed("not_allowed", peer[:2])
+                self.failed("not_allowed", connection.peer)
             elif len(self._legs) >= self.limits.connections:
                 connection.close()
-                self.failed("too_many_connections", peer[:2])
+                self.failed("too_many_connections", connection.peer)
             else:
-                self._begin(connection, peer[:2])
+                self._begin(connection)
 
-    def _begin(self, connection: socket.socket, peer: Address) -> None:
-        leg = _Leg(self, connection, peer)
-        self._legs.add(leg)
+    def _begin(self, connection: Connection) -> None:
+        leg = self._legs[connection.fileno()] = _Leg(self, connection)
         self._empty.clear()
         leg.open()
 
     def _is_allowed(self, host: str) -> bool:
-        if not self.limits.allowed:
-            return True
         allowed = self._allowed.get(host)
         if allowed is None:
             if len(self._allowed) > 10_000:
@@ -202,7 +207,7 @@ class Server:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        for leg in [leg for leg in self._legs if now >= leg.conversation.deadline]:
+        for leg in [leg for leg in self._legs.values() if now >= leg.conversation.deadline]:
             leg.advance()
         if self._accepting and not self._acceptor.active:
             self._acceptor.start(self._accept)
@@ -213,44 +218,39 @@ class _Leg:
 
     __slots__ = (
         "_connection",
-        "_peer",
         "_queued",
         "_server",
         "_undecided",
-        "_watcher",
         "conversation",
     )
 
-    def __init__(self, server: Server, connection: socket.socket, peer: Address) -> None:
+    def __init__(self, server: Server, connection: Connection) -> None:
         self._server = server
         self._connection = connection
-        self._peer = peer
         # Its dialplan counts from the connection, not from when we came to accept it.
-        self._queued = _seconds_since(connection, _LAST_ACK_RECEIVED)
-        self._watcher = server.loop.io(connection.fileno(), _READ)
+        self._queued = connection.seconds_since_acknowledgement()
         self.conversation = Conversation(time.monotonic() - self._queued)
         self._undecided = True
         server.undecided += 1
 
     def open(self) -> None:
-        self._watcher.start(self._readable)
+        self._server.listen(self._connection.fileno())
         try:
-            self._send(self.conversation.opening)
+            self._connection.send(self.conversation.opening)
         except OSError as error:
-            self._server.failed("connection_lost", self._peer, error=str(error))
+            self._server.failed("connection_lost", self._connection.peer, error=str(error))
             self._close()
 
-    def _readable(self) -> None:
+    def read(self) -> None:
         try:
-            data = self._connection.recv(READ_BYTES, _AT_ONCE)
-        except BlockingIOError:
-            return
+            data = self._connection.receive()
         except OSError as error:
-            self._server.failed("connection_lost", self._peer, error=str(error))
+            self._server.failed("connection_lost", self._connection.peer, error=str(error))
             self._close()
             return
-        self.conversation.receive(data)
-        self.advance()
+        if data is not None:
+            self.conversation.receive(data)
+            self.advance()
 
     def advance(self) -> None:
         """Act on what has come, and on a deadline that has passed."""
@@ -261,15 +261,15 @@ class _Leg:
         try:
             step()
         except RemoteProtocolError as error:
-            self._server.failed("protocol_error", self._peer, error=str(error))
+            self._server.failed("protocol_error", self._connection.peer, error=str(error))
         except OSError as error:
-            self._server.failed("connection_lost", self._peer, error=str(error))
+            self._server.failed("connection_lost", self._connection.peer, error=str(error))
         except UnanswerableLegError as error:
-            self._server.failed("unanswerable", self._peer, error=str(error))
+            self._server.failed("unanswerable", self._connection.peer, error=str(error))
         except Exception:
             # A defect of ours must cost this leg its answer, not the service its life.
             self._server.measures.failed("defect")
-            self._server.log.exception("defect", peer=self._peer)
+            self._server.log.exception("defect", peer=self._connection.peer)
         else:
             if not self.conversation.over:
                 return
@@ -282,16 +282,17 @@ class _Leg:
     def _act(self, event: Event) -> None:
         if isinstance(event, LegArrived) and event.channel.flow == BLOCK:
             self._settle()
-            self._watcher.stop()  # who hangs up meanwhile is heard when the number is dealt with
+            # Who hangs up meanwhile is heard when the number is dealt with.
+            self._server.leave(self._connection.fileno())
             gevent.spawn(self._run, partial(self._block, event.channel))
         elif isinstance(event, LegArrived):
             self._answer(event.channel)
         elif isinstance(event, Unprepared):
-            self._send(CONNECT)
+            self._connection.send(CONNECT)
         elif isinstance(event, CommandRefused):
-            self._server.failed("command_refused", self._peer, reply=event.reply)
+            self._server.failed("command_refused", self._connection.peer, reply=event.reply)
         else:
-            self._server.failed(_ENDINGS[type(event)], self._peer)
+            self._server.failed(_ENDINGS[type(event)], self._connection.peer)
 
     def _answer(self, channel: ChannelData) -> None:
         server = self._server
@@ -304,9 +305,9 @@ class _Leg:
             server.measures.failed("overload")
         answer = self.conversation.answer(decision, time.monotonic())
         if not answer:
-            server.failed("leg_late", self._peer)
+            server.failed("leg_late", self._connection.peer)
             return
-        self._send(answer)
+        self._connection.send(answer)
         seconds = time.perf_counter() - started
         self._settle()
         server.measures.decided(channel.named_flow, decision.action, seconds)
@@ -314,7 +315,11 @@ class _Leg:
             "decided",
             uuid=channel.uuid,
             microseconds=round(seconds * 1e6, 1),
-            **{name: value for name, value in decision.as_dict().items() if value is not None},
+            **{
+                name: value
+                for name, value in zip(_RECEIPT, decision, strict=True)
+                if value is not None
+            },
         )
         if server.told is not None:
             server.told(channel, decision)
@@ -327,32 +332,25 @@ class _Leg:
         server.log.info("blocked", uuid=channel.uuid, **asdict(blocked))
         answer = self.conversation.answer(blocked, time.monotonic())
         if not answer:
-            server.failed("leg_late", self._peer)
+            server.failed("leg_late", self._connection.peer)
             return
-        self._send(answer)
-        self._watcher.start(self._readable)
+        self._connection.send(answer)
+        server.listen(self._connection.fileno())
 
     def _overload(self) -> str | None:
         limits = self._server.limits
         if self._server.undecided > limits.legs:
             return f"more than {limits.legs} legs wait"
-        waited = self._queued + _seconds_since(self._connection, _LAST_DATA_RECEIVED)
+        waited = self._queued + self._connection.seconds_since_data()
         if waited > limits.decision_seconds:
             return f"no decision within {limits.decision_seconds:g} s"
         return None
 
-    def _send(self, data: bytes) -> None:
-        # The buffer of a connection that was sent nothing else takes more than the longest answer.
-        sent = self._connection.send(data, _AT_ONCE)
-        if sent < len(data):
-            raise OSError("FreeSWITCH does not read")
-
     def _close(self) -> None:
-        self._watcher.stop()
-        self._watcher.close()
+        descriptor = self._connection.fileno()
         self._connection.close()
         self._settle()
-        self._server.ended(self)
+        self._server.ended(descriptor)
 
     def _settle(self) -> None:
         if self._undecided:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,20 @@ settings.register_profile("sanitized", deadline=None, max_examples=25)
 settings.load_profile("callsieve")
 
 _numbers = itertools.count(1)
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure() -> None:
+    """Not a test without this: of Python that is compiled, the tests see what was compiled last."""
+    for types in ROOT.glob("*/*.pxd"):
+        source = types.with_suffix(".py")
+        compiled = types.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+        if source.exists() and not (
+            compiled.exists() and compiled.stat().st_mtime >= source.stat().st_mtime
+        ):
+            pytest.exit(f"{source.relative_to(ROOT)} is newer than its compiled module: make build")
+
 
 NewStore = Callable[[], str]
 

@@ -10,11 +10,26 @@ from __future__ import annotations
 
 import random
 import sys
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 
 import atheris
 
+SOURCES = (SourceFileLoader, SOURCE_SUFFIXES)
+EXTENSIONS = (ExtensionFileLoader, EXTENSION_SUFFIXES)
+
 with atheris.instrument_imports(include=["esl_service", "screening", "callsieve"]):
+    # Python that is compiled comes from its source here: only there atheris sees what is reached.
+    sys.path_hooks.insert(0, FileFinder.path_hook(SOURCES, EXTENSIONS))
+    sys.path_importer_cache.clear()
+
     from callsieve.screener import read_facts
+    from esl_service import answer, channel_data, codec, conversation
     from esl_service.conversation import (
         CommandRefused,
         Conversation,
@@ -27,8 +42,7 @@ with atheris.instrument_imports(include=["esl_service", "screening", "callsieve"
     from esl_service.switch_side import UNPREPARED
     from screening import Rules, decide
     from screening.rules import Forwarding, SkipRule
-
-from tests.support.number_lists import number_lists
+    from tests.support.number_lists import number_lists
 
 LISTS = number_lists(Default=["+48600100200", "+48700*", "anonymous"])
 RULES = Rules(
@@ -37,6 +51,9 @@ RULES = Rules(
     campaigns={"Spring sale": SkipRule("campaign", ("Default",))},
 )
 
+
+for module in (answer, channel_data, codec, conversation):
+    assert str(module.__file__).endswith(".py"), module
 
 EVENTS = Unprepared | LegArrived | LegGone | LegLate | CommandRefused
 LINE = b"Content-Type: command/reply\nReply-Text: sync|"

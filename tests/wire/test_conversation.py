@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from esl_service.answer import BRIDGE, answer
@@ -281,7 +279,7 @@ def test_a_line_is_read_however_it_comes(asynchronous: bool, feed: str) -> None:
     parts = FEEDS[feed](switch.receive(OPENING))
     (arrived,) = events(Conversation(now=0.0), parts, Decision("continue"))
     assert isinstance(arrived, LegArrived)
-    assert arrived.channel == replace(LEG, mode="held" if asynchronous else "sync")
+    assert arrived.channel == LEG._replace(mode="held" if asynchronous else "sync")
 
 
 def test_a_refused_command_is_reported() -> None:

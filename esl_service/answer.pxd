@@ -1,0 +1,7 @@
+# Types for answer.py as it is compiled.
+
+cdef bytes _let_go(list commands, mode)
+cdef list _hangup(decision)
+cdef bint _is_uri(str target) except -1
+cdef dict _variables(decision)
+cdef list _set(dict variables)
