@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #define MAX_SAMPLES (1 << 22)
+#define ADDRESSES 32
 #define COMMANDS_BYTES 16384
 
 static const char REPLY[] = "Content-Type: command/reply\nReply-Text: +OK\n\n";
@@ -101,10 +102,17 @@ static void read_legs(const char *path) {
 }
 
 static void start(struct leg *leg) {
+    /* From one address alone there would soon be no port left that is not in TIME_WAIT. */
+    static uint32_t calls;
+    struct sockaddr_in here = {.sin_family = AF_INET};
     int one = 1;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK + calls++ % ADDRESSES);
     leg->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (leg->fd < 0)
         die("socket");
+    setsockopt(leg->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(leg->fd, (struct sockaddr *)&here, sizeof here) < 0)
+        die("bind");
     setsockopt(leg->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     leg->described = 0;
     leg->used = 0;
