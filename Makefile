@@ -40,8 +40,13 @@ $(STAMPS)/requirements: requirements/test.txt $(STAMPS)/venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
 	@touch $@
 
-$(STAMPS)/extensions: $(EXTENSION_SOURCES) setup.py pyproject.toml callsieve/__init__.py $(STAMPS)/requirements
+$(STAMPS)/installed: setup.py pyproject.toml callsieve/__init__.py $(STAMPS)/requirements
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# Once more for what has changed: pip would compile everything.
+$(STAMPS)/extensions: $(EXTENSION_SOURCES) $(STAMPS)/installed
+	$(PY) setup.py --quiet build_ext --inplace
 	@touch $@
 
 run: build ## screen one leg of every flow on a sample store, then serve until Ctrl-C (ONCE=1: stop after the table)

@@ -1,3 +1,6 @@
+from typing import final
+
+@final
 class Connection:
     def fileno(self) -> int: ...
     @property

@@ -6,7 +6,7 @@ A socket of Python's costs a leg several times what its system calls do.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint16_t
 
 import socket
 
@@ -14,8 +14,6 @@ cdef extern from "sys/socket.h" nogil:
     ctypedef unsigned int socklen_t
     cdef struct sockaddr:
         unsigned short sa_family
-    cdef struct sockaddr_storage:
-        unsigned short ss_family
     int AF_INET6, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK
     int accept4(int fd, sockaddr *address, socklen_t *length, int flags)
     ssize_t recv(int fd, void *buffer, size_t length, int flags)
@@ -38,9 +36,6 @@ cdef extern from "netinet/in.h" nogil:
 
 cdef extern from "netinet/tcp.h" nogil:
     int TCP_INFO
-    cdef struct tcp_info:
-        uint32_t tcpi_last_data_recv
-        uint32_t tcpi_last_ack_recv
 
 cdef extern from "unistd.h" nogil:
     int close(int fd)
@@ -52,16 +47,13 @@ cdef enum:
 cdef class Connection:
     """One accepted connection. Every method but `close` raises OSError, also after `close`."""
 
-    cdef int _descriptor
-    cdef sockaddr_storage _peer
-
     def __cinit__(self):
         self._descriptor = -1
 
     def __dealloc__(self):
         self.close()
 
-    def fileno(self):
+    cpdef int fileno(self) noexcept:
         return self._descriptor
 
     @property
@@ -75,7 +67,7 @@ cdef class Connection:
         address = (<const char *>&four.sin_addr)[: sizeof(four.sin_addr)]
         return socket.inet_ntoa(address), ntohs(four.sin_port)
 
-    def receive(self):
+    cpdef receive(self):
         """What has come, up to 16 KB; no bytes at the end of the stream, None if nothing came."""
         cdef char buffer[READ_BYTES]
         cdef ssize_t size
@@ -88,10 +80,13 @@ cdef class Connection:
             if errno != EINTR:
                 PyErr_SetFromErrno(OSError)
 
-    def send(self, bytes data not None):
+    cpdef send(self, bytes data):
         """Raises OSError when not all of it is taken at once: nothing here waits."""
         # The buffer of a connection that was sent nothing else takes more than the longest answer.
-        cdef ssize_t size = send(
+        cdef ssize_t size
+        if data is None:
+            raise TypeError("expected bytes, got None")
+        size = send(
             self._descriptor, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_NOSIGNAL
         )
         if size < 0:
@@ -99,15 +94,15 @@ cdef class Connection:
         if size < PyBytes_GET_SIZE(data):
             raise OSError("FreeSWITCH does not read")
 
-    def seconds_since_data(self):
+    cpdef double seconds_since_data(self) except -1.0:
         """How long ago the last data came: what waits for us waits in the kernel."""
         return self._info().tcpi_last_data_recv / 1000
 
-    def seconds_since_acknowledgement(self):
+    cpdef double seconds_since_acknowledgement(self) except -1.0:
         """The same for the last acknowledgement; at first, the one that opened the connection."""
         return self._info().tcpi_last_ack_recv / 1000
 
-    def close(self):
+    cpdef close(self):
         """May be called again."""
         if self._descriptor >= 0:
             close(self._descriptor)
@@ -121,7 +116,7 @@ cdef class Connection:
         return info
 
 
-def accept(int listening):
+cpdef accept(int listening):
     """The next connection to a listening socket that does not wait; None where there is none.
 
     One that has gone meanwhile is passed over. Raises OSError.

@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -254,12 +253,15 @@ class _Leg:
 
     def advance(self) -> None:
         """Act on what has come, and on a deadline that has passed."""
-        self._run(self._act_on_events)
+        self._run(None)
 
-    def _run(self, step: Callable[[], None]) -> None:
-        """Do it, and close the connection when it is over or something went wrong."""
+    def _run(self, to_block: ChannelData | None) -> None:
+        """Close the connection when it is over or something went wrong."""
         try:
-            step()
+            if to_block is None:
+                self._act_on_events()
+            else:
+                self._block(to_block)
         except RemoteProtocolError as error:
             self._server.failed("protocol_error", self._connection.peer, error=str(error))
         except OSError as error:
@@ -284,7 +286,7 @@ class _Leg:
             self._settle()
             # Who hangs up meanwhile is heard when the number is dealt with.
             self._server.leave(self._connection.fileno())
-            gevent.spawn(self._run, partial(self._block, event.channel))
+            gevent.spawn(self._run, event.channel)
         elif isinstance(event, LegArrived):
             self._answer(event.channel)
         elif isinstance(event, Unprepared):
