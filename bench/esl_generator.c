@@ -28,6 +28,8 @@
 #include <unistd.h>
 
 #define MAX_SAMPLES (1 << 22)
+/* Legs come from 127.0.0.1 and the addresses behind it: from one alone there would soon be no port
+   left that is not in TIME_WAIT. */
 #define ADDRESSES 32
 #define COMMANDS_BYTES 16384
 
@@ -102,11 +104,10 @@ static void read_legs(const char *path) {
 }
 
 static void start(struct leg *leg) {
-    /* From one address alone there would soon be no port left that is not in TIME_WAIT. */
-    static uint32_t calls;
+    static uint32_t legs_started;
     struct sockaddr_in here = {.sin_family = AF_INET};
     int one = 1;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK + calls++ % ADDRESSES);
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK + legs_started++ % ADDRESSES);
     leg->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (leg->fd < 0)
         die("socket");

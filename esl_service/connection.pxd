@@ -1,3 +1,5 @@
+cimport cython
+
 cdef extern from "sys/socket.h" nogil:
     cdef struct sockaddr_storage:
         unsigned short ss_family
@@ -7,6 +9,7 @@ cdef extern from "netinet/tcp.h" nogil:
         unsigned int tcpi_last_data_recv
         unsigned int tcpi_last_ack_recv
 
+@cython.final
 cdef class Connection:
     cdef int _descriptor
     cdef sockaddr_storage _peer

@@ -3,6 +3,7 @@
 A socket of Python's costs a leg several times what its system calls do.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
@@ -44,6 +45,7 @@ cdef enum:
     READ_BYTES = 16 * 1024
 
 
+@cython.final
 cdef class Connection:
     """One accepted connection. Every method but `close` raises OSError, also after `close`."""
 

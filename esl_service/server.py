@@ -150,15 +150,15 @@ class Server:
         self.measures.failed(kind)
         self.log.warning(kind, peer=peer, **details)
 
-    def listen(self, descriptor: int) -> None:
-        """Have the leg of this connection read what comes; not again before `leave`."""
+    def watch(self, descriptor: int) -> None:
+        """Have the leg of this connection read what comes; not again before `unwatch`."""
         self._poll.register(descriptor, select.EPOLLIN)
 
-    def leave(self, descriptor: int) -> None:
+    def unwatch(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
 
     def ended(self, descriptor: int) -> None:
-        """The leg is over; closing its connection ends the listening too."""
+        """The leg is over; closing its connection ends the watch too."""
         del self._legs[descriptor]
         if not self._legs:
             self._empty.set()
@@ -233,8 +233,8 @@ class _Leg:
         server.undecided += 1
 
     def open(self) -> None:
-        self._server.listen(self._connection.fileno())
         try:
+            self._server.watch(self._connection.fileno())
             self._connection.send(self.conversation.opening)
         except OSError as error:
             self._server.failed("connection_lost", self._connection.peer, error=str(error))
@@ -256,7 +256,8 @@ class _Leg:
         self._run(None)
 
     def _run(self, to_block: ChannelData | None) -> None:
-        """Close the connection when it is over or something went wrong."""
+        """Act on what has come, or on the flow `block`; close the connection when it is over or
+        something went wrong."""
         try:
             if to_block is None:
                 self._act_on_events()
@@ -285,7 +286,7 @@ class _Leg:
         if isinstance(event, LegArrived) and event.channel.flow == BLOCK:
             self._settle()
             # Who hangs up meanwhile is heard when the number is dealt with.
-            self._server.leave(self._connection.fileno())
+            self._server.unwatch(self._connection.fileno())
             gevent.spawn(self._run, event.channel)
         elif isinstance(event, LegArrived):
             self._answer(event.channel)
@@ -337,7 +338,7 @@ class _Leg:
             server.failed("leg_late", self._connection.peer)
             return
         self._connection.send(answer)
-        server.listen(self._connection.fileno())
+        server.watch(self._connection.fileno())
 
     def _overload(self) -> str | None:
         limits = self._server.limits
