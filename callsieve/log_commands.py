@@ -191,7 +191,7 @@ def evidence(number: str, url: str, as_json: bool) -> None:
 @click.command(
     "undo",
     epilog=epilog(
-        "callsieve undo 20261124-081500-3f2a",
+        "callsieve undo 20261124-081500-3f2a90c17be4",
         exit1="nothing was left to take back",
         exit3="some numbers were changed since and stay as they are",
     ),

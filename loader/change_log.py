@@ -24,7 +24,7 @@ MAX_RECORD = 65_536
 # What a batch's numbers had, and what they got.
 Part = Literal["before", "after"]
 PARTS: tuple[Part, Part] = ("before", "after")
-BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+BATCH_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,12}")
 
 
 class BrokenLogError(StoreError):
@@ -58,8 +58,8 @@ def this_process(command: str = "", reason: str = "") -> Origin:
 
 
 def new_batch_id() -> str:
-    """A batch's name; they sort by the time of their making."""
-    return f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """A batch's name, like no other's; they sort by the second of their making."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(6)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.change_log import BrokenLogError, read_records
+from loader.change_log import BrokenLogError, new_batch_id, read_records
 from loader.csv_store import CsvStore
 from loader.store import Entry, StoreError
 from tests.support.logged_lists import by_the_log, in_the_lists
@@ -298,3 +298,7 @@ def test_what_root_makes_in_the_store_of_another_user_is_that_users(tmp_path: Pa
     imported(shell, "+48600100201\n")
     written = ["changes.log", "lists/New.csv", "lists/Default.csv", "batches"]
     assert [(directory / name).stat().st_uid for name in written] == [4321] * len(written)
+
+
+def test_batches_of_one_second_have_different_names() -> None:
+    assert len({new_batch_id() for _ in range(2000)}) == 2000
