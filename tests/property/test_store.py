@@ -106,7 +106,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
+        self.close()
         self.store = open_store(self.url)
+
+    def teardown(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what the store holds open."""
 
     @rule(text=st.text(max_size=100), based_on=st.integers(0, 3))
     def put_rules(self, text: str, based_on: int) -> None:
@@ -309,6 +316,11 @@ class RedisMachine(StoreMachine):
 
     others_write = True
     spoilt = False
+
+    def close(self) -> None:
+        if hasattr(self, "store"):
+            assert isinstance(self.store, RedisStore)
+            self.store.client.close()
 
     @precondition(lambda self: not self.spoilt)
     @invariant()
