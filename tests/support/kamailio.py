@@ -24,6 +24,10 @@ CONFIGURATIONS = ("kamailio.cfg", "kamailio_kemi.cfg")
 DEBIANS_OWN = Path("/etc/kamailio/kamailio.cfg")
 """The configuration that the Debian package installs."""
 
+SERVICE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""A service's. The Python in Kamailio looks for its home along it, and would find an activated
+environment, with another Python's modules."""
+
 DIALLER = "127.0.0.4"
 """Whose calls the samples screen as outbound legs."""
 CARRIER = "127.0.0.3"
@@ -107,7 +111,11 @@ class Kamailio:
         command += ["-w", str(run), "-Y", str(run), "-P", str(run / "kamailio.pid"), *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"PATH": SERVICE_PATH},
             )
         try:
             self._wait_until_it_answers(patience)
