@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import sys
@@ -176,7 +177,7 @@ class Soak:
             self._kills += 1
             try:
                 if processes := self._service.workers():
-                    os.kill(rng.choice(processes), signal.SIGKILL)
+                    kill(rng.choice(processes))
                     self._count("kills")
             except ProcessLookupError:
                 self._count("gone before they were killed")
@@ -202,6 +203,16 @@ class Soak:
                 self._stop.wait(rng.choice((0.1, 0.3, 1, 6)))  # nobody waits 6 s for an answer
                 self._redis.resume()
                 self._count("Redis pauses")
+
+
+def kill(pid: int) -> None:
+    """Returns when it has ended: until then it may take a leg, and lose it."""
+    process = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        assert select.select([process], [], [], ACKNOWLEDGED_SECONDS)[0], f"{pid} does not end"
+    finally:
+        os.close(process)
 
 
 def resident_megabytes(pid: int) -> float:
