@@ -122,8 +122,8 @@ def read_leg(line: str) -> ChannelData | None:
     *texts, privacy, _ = fields
     if not texts[0]:
         return None
-    held: Mode = "held" if mode == "async" else "sync"
-    return ChannelData._make((*texts, privacy == "true", held, "socket"))
+    waits = "held" if mode == "async" else "sync"
+    return ChannelData._make((*texts, privacy == "true", waits, "socket"))
 
 
 def write_leg(channel: ChannelData, asynchronous: bool) -> str | None:

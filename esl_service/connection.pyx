@@ -47,7 +47,7 @@ cdef enum:
 
 @cython.final
 cdef class Connection:
-    """One accepted connection. Every method but `close` raises OSError, also after `close`."""
+    """One accepted connection. What reads, sends or measures raises OSError, also after `close`."""
 
     def __cinit__(self):
         self._descriptor = -1

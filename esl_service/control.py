@@ -89,8 +89,7 @@ def event_message(channel: ChannelData, decision: Decision) -> str:
         "Callsieve-Widget": channel.widget,
         **{
             f"Callsieve-{name.replace('_', '-').title()}": str(value)
-            for name, value in decision.as_dict().items()
-            if value is not None
+            for name, value in decision.known().items()
         },
     }
     lines = [(name, plain_text(value)) for name, value in headers.items() if value]

@@ -49,8 +49,6 @@ Address = tuple[str, int]
 
 _READ = 1
 
-_RECEIPT = Decision._fields
-
 _ENDINGS = {LegGone: "leg_gone", LegLate: "leg_late", LegSilent: "leg_silent"}
 
 
@@ -215,14 +213,6 @@ class Server:
 class _Leg:
     """One connection and what the event loop calls for it."""
 
-    __slots__ = (
-        "_connection",
-        "_queued",
-        "_server",
-        "_undecided",
-        "conversation",
-    )
-
     def __init__(self, server: Server, connection: Connection) -> None:
         self._server = server
         self._connection = connection
@@ -318,11 +308,7 @@ class _Leg:
             "decided",
             uuid=channel.uuid,
             microseconds=round(seconds * 1e6, 1),
-            **{
-                name: value
-                for name, value in zip(_RECEIPT, decision, strict=True)
-                if value is not None
-            },
+            **decision.known(),
         )
         if server.told is not None:
             server.told(channel, decision)

@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.codec import MAX_HEADERS
 from esl_service.conversation import ASK_SECONDS, CONNECT, OPENING
 from esl_service.switch_side import DISCONNECT, UNPREPARED, SwitchSide, encode_channel_data
+from tests.support.callers import reset
 from tests.support.service import Service, running
 
 SAMPLE = Path(__file__).parents[2] / "callsieve" / "sample_store"
@@ -279,10 +279,6 @@ def test_a_peer_that_never_reads_is_no_burden(service: Service) -> None:
                 deaf.sendall(encoded())
         assert action(service) == "hangup"
     assert action(service) == "hangup"
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def faulted_leg(service: Service, rng: random.Random, block: bytes) -> None:

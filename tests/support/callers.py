@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,11 @@ from contextlib import contextmanager
 from callsieve.probe import ProbeError, ask
 from esl_service.channel_data import ChannelData
 from tests.support.patience import PATIENCE_SECONDS
+
+
+def reset(connection: socket.socket) -> None:
+    """Its close will be a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 @contextmanager
