@@ -48,7 +48,7 @@ def follow(with_parent: bool, url: str) -> None:
     from loader.redis_follow import follow as follow_store
     from loader.redis_follow import node_name
 
-    log_to(sys.stderr)
+    log_to(sys.stderr.buffer)
     log = structlog.get_logger()
     stopped = threading.Event()
 

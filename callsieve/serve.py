@@ -174,7 +174,7 @@ def _serve(
     from callsieve.supervisor import Supervisor
     from callsieve.upkeep import Upkeep
 
-    log_to(sys.stderr)
+    log_to(sys.stderr.buffer)
     log = structlog.get_logger()
     before = takeover.inherited()
     if before is None:

@@ -248,7 +248,7 @@ def soak(name: str, service: Service, legs: int, redis: RedisServer | None = Non
     if descriptors_after > descriptors + 8:
         wrong.append(f"descriptors grow: {descriptors}, then {descriptors_after}")
     log = service.log.read_text("utf-8")
-    if stalled := log.count('"event": "worker_stalled"'):
+    if stalled := log.count('"event":"worker_stalled"'):
         wrong.insert(0, f"{stalled} workers stalled and were replaced: legs that they had are lost")
     if exit_code:
         wrong.insert(0, f"the service ended with {exit_code}: {log[-2000:]}")

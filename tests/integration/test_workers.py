@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -176,7 +177,12 @@ def test_a_worker_that_does_not_start_ends_the_command(store: Path, tmp_path: Pa
         check=False,
     )
     assert ended.returncode == 1
-    assert '"exit_code": 7' in ended.stderr
+    (died,) = (
+        entry
+        for entry in map(json.loads, ended.stderr.splitlines())
+        if entry["event"] == "worker_died"
+    )
+    assert died["exit_code"] == 7
     assert ended.stdout == ""
 
 
