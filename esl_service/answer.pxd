@@ -3,5 +3,4 @@
 cdef bytes _let_go(list commands, mode)
 cdef list _hangup(decision)
 cdef bint _is_uri(str target) except -1
-cdef dict _variables(decision)
-cdef list _set(dict variables)
+cdef list _set(list variables)

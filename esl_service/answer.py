@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 
 from esl_service.blocking import Blocked
@@ -32,6 +32,22 @@ BRIDGE = "callsieve_bridge"
 """The extension of `freeswitch_conf/` that bridges, and the variable that says to whom. Bridged
 from here, an asynchronous leg would be cancelled by the `resume` that it needs to go on."""
 
+_VARIABLES = {
+    "action": ("callsieve_action",),
+    "list": ("callsieve_list",),
+    "entry": ("callsieve_entry",),
+    "number": ("callsieve_number",),
+    "rule": ("callsieve_rule",),
+    "status": ("callsieve_status",),
+    "presentation_number": ("effective_caller_id_number", "origination_caller_id_number"),
+    "generation": ("callsieve_generation",),
+    "marked": ("callsieve_marked",),
+    "reason": ("callsieve_reason",),
+}
+_FIELDS = Decision._fields
+_RECEIPT = [_VARIABLES.get(field, ()) for field in _FIELDS]
+"""The variables that each field of a decision is told in."""
+
 # What rules say comes again and again.
 _execute = lru_cache(maxsize=1000)(execute)
 _hang_up = lru_cache(maxsize=1000)(hangup)
@@ -43,7 +59,14 @@ def answer(decision: Decision, mode: Mode) -> bytes:
     A parked leg stays so until `resume` and `exit`; in a synchronous one `resume` would leave it in
     reset for ever.
     """
-    commands = _set(_variables(decision))
+    commands = _set(
+        [
+            (variable, value)
+            for field, value in enumerate(decision)
+            if value is not None
+            for variable in _RECEIPT[field]
+        ]
+    )
     target = decision.redirect or ""
     if decision.action == "hangup":
         commands += _hangup(decision)
@@ -69,7 +92,14 @@ def acknowledgement(blocked: Blocked, mode: Mode) -> bytes:
         "callsieve_list": blocked.list,
         "callsieve_reason": blocked.reason,
     }
-    return _let_go(_set(variables), mode)
+    told = [(name, value) for name, value in variables.items() if value is not None]
+    return _let_go(_set(told), mode)
+
+
+def known(decision: Decision) -> dict[str, str | int]:
+    """The fields of a decision that say something, by name: for the log and for events."""
+    fields = enumerate(decision)  # faster than zip
+    return {_FIELDS[field]: value for field, value in fields if value is not None}
 
 
 def _let_go(commands: list[bytes], mode: Mode) -> bytes:
@@ -91,25 +121,9 @@ def _is_uri(target: str) -> bool:
     return target.startswith(("sip:", "sips:"))
 
 
-def _variables(decision: Decision) -> dict[str, str | int | None]:
-    return {
-        "callsieve_action": decision.action,
-        "callsieve_status": decision.status,
-        "callsieve_list": decision.list,
-        "callsieve_entry": decision.entry,
-        "callsieve_number": decision.number,
-        "callsieve_rule": decision.rule,
-        "callsieve_generation": decision.generation,
-        "callsieve_marked": decision.marked,
-        "callsieve_reason": decision.reason,
-        "effective_caller_id_number": decision.presentation_number,
-        "origination_caller_id_number": decision.presentation_number,
-    }
-
-
-def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
+def _set(variables: Sequence[tuple[str, str | int]]) -> list[bytes]:
     pairs = [_ANSWERED]
-    pairs += [f"{name}={value}" for name, value in variables.items() if value is not None]
+    pairs += [f"{name}={value}" for name, value in variables]
     joined = "|".join(pairs)
     if (
         len(joined) <= MAX_VALUE_CHARACTERS
@@ -124,9 +138,7 @@ def _set(variables: Mapping[str, str | int | None]) -> list[bytes]:
         return [execute("multiset", f"^^|{joined}")]
     together = [_ANSWERED]
     alone = []
-    for name, value in variables.items():
-        if value is None:
-            continue
+    for name, value in variables:
         text = plain_text(str(value))
         if _AWKWARD.search(text) or text != text.strip():
             alone.append(execute("set", f"{name}={text}"))

@@ -17,6 +17,7 @@ import structlog
 from gevent.queue import Full, Queue
 from greenswitch.esl import InboundESL, NotConnectedError
 
+from esl_service.answer import known
 from esl_service.channel_data import ChannelData
 from esl_service.codec import encode_message, plain_text
 from screening import Decision
@@ -89,7 +90,7 @@ def event_message(channel: ChannelData, decision: Decision) -> str:
         "Callsieve-Widget": channel.widget,
         **{
             f"Callsieve-{name.replace('_', '-').title()}": str(value)
-            for name, value in decision.known().items()
+            for name, value in known(decision).items()
         },
     }
     lines = [(name, plain_text(value)) for name, value in headers.items() if value]

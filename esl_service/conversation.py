@@ -29,7 +29,7 @@ millisecond whether we have let go of it (socket_function) and then does what it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from esl_service.answer import acknowledgement, answer
 from esl_service.blocking import Blocked
@@ -75,8 +75,7 @@ class Unprepared:
     """The dialplan did not describe the leg: send CONNECT, to have FreeSWITCH do it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegArrived:
+class LegArrived(NamedTuple):
     """The leg is described: decide, then call `answer`."""
 
     channel: ChannelData

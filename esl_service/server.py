@@ -10,6 +10,7 @@ service that is not there.
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import time
@@ -22,6 +23,7 @@ import gevent
 import structlog
 from gevent.event import Event as Signal
 
+from esl_service.answer import known
 from esl_service.blocking import BLOCK, Blocking
 from esl_service.channel_data import ChannelData
 from esl_service.connection import Connection, accept
@@ -40,6 +42,8 @@ from esl_service.errors import RemoteProtocolError, UnanswerableLegError
 from screening import Decision
 
 SWEEP_SECONDS = 0.1
+SOON_SECONDS = 0.01
+"""How exactly it matters since when a connection has waited."""
 ACCEPTED_AT_ONCE = 100
 """How many connections are taken before the legs in hand are looked at again."""
 ADVANCED_AT_ONCE = 200
@@ -117,6 +121,9 @@ class Server:
         self._empty = Signal()
         self._empty.set()
         self._accepting = False
+        # What had come by then was taken, so nobody has waited for longer than that. On a busy
+        # service it is soon ago, and the kernel need not be asked how long.
+        self.accepted_up_to = self.read_up_to = -math.inf
         self.loop: Any = gevent.get_hub().loop
         self._acceptor = self.loop.io(listening.fileno(), _READ)
         self._reader = self.loop.io(self._poll.fileno(), _READ)
@@ -162,13 +169,18 @@ class Server:
             self._empty.set()
 
     def _read(self) -> None:
-        for descriptor, _ in self._poll.poll(0, ADVANCED_AT_ONCE):
+        now = time.monotonic()
+        ready = self._poll.poll(0, ADVANCED_AT_ONCE)
+        for descriptor, _ in ready:
             leg = self._legs.get(descriptor)
             # None: a process that was forked just now keeps the connection open until its exec.
             if leg is not None:
                 leg.read()
+        if len(ready) < ADVANCED_AT_ONCE:
+            self.read_up_to = now
 
     def _accept(self) -> None:
+        now = time.monotonic()
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 connection = accept(self._listening.fileno())
@@ -177,6 +189,7 @@ class Server:
                 self._acceptor.stop()
                 return
             if connection is None:
+                self.accepted_up_to = now
                 return
             if self.limits.allowed and not self._is_allowed(connection.peer[0]):
                 connection.close()
@@ -217,8 +230,11 @@ class _Leg:
         self._server = server
         self._connection = connection
         # Its dialplan counts from the connection, not from when we came to accept it.
-        self._queued = connection.seconds_since_acknowledgement()
-        self.conversation = Conversation(time.monotonic() - self._queued)
+        now = time.monotonic()
+        self._queued = now - server.accepted_up_to
+        if self._queued > SOON_SECONDS:
+            self._queued = connection.seconds_since_acknowledgement()
+        self.conversation = Conversation(now - self._queued)
         self._undecided = True
         server.undecided += 1
 
@@ -307,8 +323,8 @@ class _Leg:
         server.log.info(
             "decided",
             uuid=channel.uuid,
-            microseconds=round(seconds * 1e6, 1),
-            **decision.known(),
+            microseconds=int(seconds * 1e6),
+            **known(decision),
         )
         if server.told is not None:
             server.told(channel, decision)
@@ -330,8 +346,10 @@ class _Leg:
         limits = self._server.limits
         if self._server.undecided > limits.legs:
             return f"more than {limits.legs} legs wait"
-        waited = self._queued + self._connection.seconds_since_data()
-        if waited > limits.decision_seconds:
+        waited = time.monotonic() - self._server.read_up_to
+        if self._queued + waited > limits.decision_seconds:
+            waited = self._connection.seconds_since_data()
+        if self._queued + waited > limits.decision_seconds:
             return f"no decision within {limits.decision_seconds:g} s"
         return None
 

@@ -42,12 +42,6 @@ class Decision(NamedTuple):
     def as_dict(self) -> dict[str, str | int | None]:
         return self._asdict()
 
-    def known(self) -> dict[str, str | int]:
-        """The fields that say something, by name."""
-        return {
-            name: value for name, value in zip(self._fields, self, strict=True) if value is not None
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
