@@ -132,4 +132,4 @@ bench-lists: build ## stop to block, imports against phonenumbers alone, lists i
 
 clean: ## remove what build made
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .sample-store
-	rm -f lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c esl_service/*.so esl_service/*.c
+	rm -f callsieve/*.so callsieve/*.c lookup_core/*.so lookup_core/*.c loader/*.so loader/*.c esl_service/*.so esl_service/*.c

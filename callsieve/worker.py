@@ -18,7 +18,7 @@ from ipaddress import ip_network
 import gevent
 import structlog
 from gevent.event import Event
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, values
 
 from callsieve.addresses import Address
 from callsieve.blocking import NumberBlocker
@@ -62,6 +62,9 @@ def _work(
     screener = Screener(catalog, lambda text: log.error("catalog", problem=text))
     # Numbering plans are loaded when they are first needed: not by the first caller.
     screener.screen(ChannelData(caller_number="1000", called_number="+48221234567"))
+    # A worker never forks, so prometheus_client need not look for that three times a leg.
+    process = os.getpid()
+    values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     metrics = LegMetrics(REGISTRY)
     told = _event_publisher(settings.control, metrics)
     limits = Limits(

@@ -288,7 +288,7 @@ class _Deciding:
             self._doubt(rule, doubt)
         elif saved_by is not None:
             self._step(rule, "no match", f"the number is excepted by the list {saved_by}")
-        else:
+        elif self.steps is not None:
             names = ", ".join(lists) or "no list"
             self._step(rule, "no match", f"the number is not on {names}")
         return None
@@ -334,11 +334,14 @@ class _Deciding:
         self, rule: Forwarding | SkipRule, hit: _Hit, decision: Decision
     ) -> Decision | None:
         """The decision of a rule that matches, None if it only marks."""
-        why = f"the {hit.party.source} is on the list {hit.list} as {hit.entry}"
+        if self.steps is not None:
+            why = f"the {hit.party.source} is on the list {hit.list} as {hit.entry}"
+            if rule.enforce:
+                self._step(rule.name, "won", why)
+            else:
+                self._step(rule.name, "marked", f"{why}; the rule is not enforced")
         if rule.enforce:
-            self._step(rule.name, "won", why)
             return decision
-        self._step(rule.name, "marked", f"{why}; the rule is not enforced")
         self.mark = self.mark or decision
         return None
 

@@ -1,0 +1,1 @@
+# Has screener.py compiled; there are no types to tell.

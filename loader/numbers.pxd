@@ -1,0 +1,1 @@
+# Has numbers.py compiled; there are no types to tell.
