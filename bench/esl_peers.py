@@ -1,10 +1,11 @@
-"""Services that `bench/esl.py` compares with. Usage: esl_peers.py greenswitch|gevent LISTED
+"""Services to compare with. Usage: esl_peers.py greenswitch|gevent LISTED, or esl_peers.py asyncio
 
 LISTED: a file of listed callers, a number a line. Prints "listening on 127.0.0.1:PORT".
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from pathlib import Path
@@ -64,6 +65,21 @@ def serve_gevent(listed: frozenset[str]) -> None:
     server.serve_forever()
 
 
+async def serve_asyncio() -> None:
+    """Reads nothing and decides nothing: hangs up on everybody, in one write."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"connect\n\n" + HANGUP)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=1024)
+    print(f"listening on 127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "asyncio":
+        asyncio.run(serve_asyncio())
     PEERS = {"greenswitch": serve_greenswitch, "gevent": serve_gevent}
     PEERS[sys.argv[1]](frozenset(Path(sys.argv[2]).read_text("utf-8").split()))

@@ -5,15 +5,16 @@ machine's cores. Each way is
 
     none          the dialplan hangs up on everybody
     mod_blacklist FreeSWITCH's own module with the same list
-    bare          a C event-socket service that answers hangup and decides nothing, in sync mode:
-                  the socket's own ceiling
+    bare          an event-socket service of asyncio that answers hangup and decides nothing, in
+                  sync mode: the socket's own ceiling
     bare async    the same under the guards of the inbound flow: the ceiling of what fails open
+    C             a service in C that finds the caller and answers hangup, in sync mode
     callsieve     freeswitch_conf/ as shipped: the inbound flow, async with socket_resume
     callsieve sync  the mode of the flows that fail closed
 
 Two figures: the time from INVITE to the final response at 20 calls a second (median of interleaved
 rounds of 100 calls), and the highest rate at which 4 s pass without a failed call, a retransmission
-or a stray message, called by SIPp.
+or a stray message in two tries of three, called by SIPp.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -41,6 +42,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 CALLS = 100
 CALLERS = 1000
 STEP = 20
+FIRST_RATE = 160
 RUN_SECONDS = 4
 PATIENCE_SECONDS = 8
 """How long after the last call a run may take to end."""
@@ -51,6 +53,7 @@ WAYS = {
     "mod_blacklist": "200",
     "bare": "300",
     "bare async": "500",
+    "C": "600",
     "callsieve": "+48221234567",
     "callsieve sync": "400",
 }
@@ -73,6 +76,9 @@ _PUBLIC = f"""\
     </extension>
     <extension name="bare"><condition field="destination_number" expression="^300$">
       <action application="socket" data="$${{bare_service}}"/>
+    </condition></extension>
+    <extension name="C"><condition field="destination_number" expression="^600$">
+      <action application="socket" data="$${{c_service}}"/>
     </condition></extension>
     <extension name="bare_async"><condition field="destination_number" expression="^500$">
       <action application="set" data="socket_resume=true"/>
@@ -101,8 +107,8 @@ _BLACKLIST = """\
 class BenchFreeSwitch(FreeSwitch):
     """The tests' FreeSWITCH with a quiet log, no limit on calls, and the ways to screen them."""
 
-    def __init__(self, directory: Path, bare_service: str, blacklist: Path) -> None:
-        self._bare_service = bare_service
+    def __init__(self, directory: Path, bare_service: str, c_service: str, blacklist: Path) -> None:
+        self._peers = {"bare_service": bare_service, "c_service": c_service}
         self._blacklist = blacklist
         super().__init__(directory, trunk_port=free_port())
 
@@ -137,7 +143,7 @@ class BenchFreeSwitch(FreeSwitch):
         )
 
     def _variables(self) -> dict[str, object]:
-        return super()._variables() | {"bare_service": self._bare_service}
+        return super()._variables() | self._peers
 
 
 @contextmanager
@@ -213,20 +219,44 @@ class Caller:
         )
 
 
-def highest_rate(caller: Caller, number: str) -> int:
-    """In steps of 20 calls a second, doubling first."""
-    good, bad = 0, STEP
-    while caller.is_clean(number, bad):
+def highest_rates(caller: Caller) -> dict[str, int]:
+    """Of every way. They take their tries in turn: the machine is not the same all the time."""
+    searches = {way: search() for way in WAYS}
+    rates = {way: next(searching) for way, searching in searches.items()}
+    found = {}
+    while searches:
+        for way, searching in list(searches.items()):
+            clean = caller.is_clean(WAYS[way], rates[way])
+            print(f"{way:16} {rates[way]:8} calls/s {'' if clean else 'not '}clean", flush=True)
+            try:
+                rates[way] = searching.send(clean)
+            except StopIteration as end:
+                found[way] = end.value
+                del searches[way]
+    return found
+
+
+def search() -> Generator[int, bool, int]:
+    """Yields the rates to try, takes whether the try was clean, returns the highest clean rate.
+
+    In steps of 20 calls a second, doubling first.
+    """
+    good, bad = 0, FIRST_RATE
+    while (yield from _holds(bad)):
         good, bad = bad, bad * 2
-        if bad > 6400:
-            break
     while bad - good > STEP:
         middle = (good + bad) // 2 // STEP * STEP
-        if caller.is_clean(number, middle):
+        if (yield from _holds(middle)):
             good = middle
         else:
             bad = middle
     return good
+
+
+def _holds(rate: int) -> Generator[int, bool, bool]:
+    """Two of three tries: one late answer among thousands must not decide."""
+    first, second = (yield rate), (yield rate)
+    return (first and second) or ((first or second) and (yield rate))
 
 
 def main() -> None:
@@ -240,9 +270,11 @@ def main() -> None:
         blacklist.write_text("\n".join(map(listed, range(LISTED))) + "\n", "utf-8")
         serve = [sys.executable, "-m", "callsieve", "serve", "--listen", "127.0.0.1:0"]
         serve += ["--store", f"csv:{directory / 'store'}", "--metrics", "127.0.0.1:0"]
-        bare = stack.enter_context(service([str(BUILD / "esl_epoll")], directory / "bare.log"))
+        asyncio = [sys.executable, str(HERE / "esl_peers.py"), "asyncio"]
+        bare = stack.enter_context(service(asyncio, directory / "bare.log"))
+        c = stack.enter_context(service([str(BUILD / "esl_epoll")], directory / "c.log"))
         ours = stack.enter_context(service(serve, directory / "callsieve.log"))
-        switch = BenchFreeSwitch(directory / "fs", bare, blacklist)
+        switch = BenchFreeSwitch(directory / "fs", bare, c, blacklist)
         stack.enter_context(switch.running(binary))
         switch.use_service(ours)
         with switch.control() as control:
@@ -257,9 +289,9 @@ def main() -> None:
                 times[way].append(statistics.median(caller.times(number)))
                 print(f"{way:16} {times[way][-1]:8.2f} ms", flush=True)
         for _ in range((ROUNDS + 1) // 2):
-            for way, number in WAYS.items():
-                highest[way].append(highest_rate(caller, number))
-                print(f"{way:16} {highest[way][-1]:8} calls/s", flush=True)
+            for way, rate in highest_rates(caller).items():
+                highest[way].append(rate)
+                print(f"{way:16} {rate:8} calls/s", flush=True)
     print(f"{ROUNDS} rounds", f"load average {os.getloadavg()[0]:.1f}", sep=", ")
     report(
         {way: statistics.median(values) for way, values in times.items()},
@@ -284,6 +316,7 @@ def report(times: dict[str, float], highest: dict[str, float]) -> None:
     print(f"{'pass' if more <= 1.5 else 'MISS'}  mod_blacklist plus {more:.2f} ms (target: 1.5)")
     for what, part in parts.items():
         print(f"{'pass' if part >= 0.9 else 'MISS'}  {part:.2f} of the rate: {what} (target: 0.9)")
+    print(f"      {highest['callsieve sync'] / max(1, highest['C']):.2f} of the rate: sync, of C")
 
 
 if __name__ == "__main__":
