@@ -168,9 +168,17 @@ class Peer:
         return found["INVITE"].status, found["CANCEL"].status
 
     def ask(self, sender: bytes, uri: str = HOTLINE, headers: bytes = b"") -> Message:
-        """A call, acknowledged when it is refused."""
-        self.send(self.request("INVITE", sender, uri, headers))
-        answer = self.answer("INVITE")
+        """A call, sent again until it is answered, as a telephone does, and acknowledged."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        self._socket.settimeout(0.5)
+        while True:
+            self.send(self.request("INVITE", sender, uri, headers))
+            try:
+                answer = self.answer("INVITE")
+                break
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
         self.send(self.request("ACK", sender, uri, to=answer.header("to")))
         return answer
 
