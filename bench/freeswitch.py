@@ -43,6 +43,7 @@ CALLS = 100
 CALLERS = 1000
 STEP = 20
 FIRST_RATE = 160
+LAST_RATE = 6400
 RUN_SECONDS = 4
 PATIENCE_SECONDS = 8
 """How long after the last call a run may take to end."""
@@ -242,7 +243,7 @@ def search() -> Generator[int, bool, int]:
     In steps of 20 calls a second, doubling first.
     """
     good, bad = 0, FIRST_RATE
-    while (yield from _holds(bad)):
+    while bad <= LAST_RATE and (yield from _holds(bad)):
         good, bad = bad, bad * 2
     while bad - good > STEP:
         middle = (good + bad) // 2 // STEP * STEP

@@ -170,15 +170,17 @@ class Peer:
     def ask(self, sender: bytes, uri: str = HOTLINE, headers: bytes = b"") -> Message:
         """A call, sent again until it is answered, as a telephone does, and acknowledged."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        self._socket.settimeout(0.5)
         while True:
             self.send(self.request("INVITE", sender, uri, headers))
+            self._socket.settimeout(0.5)
             try:
                 answer = self.answer("INVITE")
                 break
             except TimeoutError:
                 if time.monotonic() > deadline:
                     raise
+            finally:
+                self._socket.settimeout(PATIENCE_SECONDS)
         self.send(self.request("ACK", sender, uri, to=answer.header("to")))
         return answer
 
