@@ -44,7 +44,7 @@ $(STAMPS)/installed: setup.py pyproject.toml callsieve/__init__.py $(STAMPS)/req
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-# Once more for what has changed: pip would compile everything.
+# For what has changed since: the editable install has compiled everything, or taken it from here.
 $(STAMPS)/extensions: $(EXTENSION_SOURCES) $(STAMPS)/installed
 	$(PY) setup.py --quiet build_ext --inplace
 	@touch $@
