@@ -19,6 +19,10 @@ from loader.plain_numbers import RegionReader, reader_for
 
 Kind = Literal["e164", "dialled", "withheld", "unreadable"]
 
+Tier = Literal["valid", "possible", "impossible"]
+"""Of an E.164 number, by phonenumbers' metadata: in a range that is in use; in none, but numbers of
+that length could be; no number can be so."""
+
 ANONYMOUS = "anonymous"
 
 _MAX_RAW = 512
@@ -180,6 +184,14 @@ def _read_keys(characters: str, context: str, region: str | None) -> Result:
             return _without_extension(result)
         return _dialled(characters, "feature code, as dialled")
     return _read_digits(characters, region)
+
+
+def tier_of(number: str) -> Tier:
+    """The tier of canonical E.164 text."""
+    parsed = _parse(number, None)
+    if parsed is None:
+        return "impossible"
+    return "valid" if phonenumbers.is_valid_number(parsed) else "possible"
 
 
 def squeeze(text: str) -> str | None:

@@ -50,7 +50,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, in_region, read, squeeze
+from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, Tier, in_region, read, squeeze, tier_of
 from loader.plain_numbers import read_plain
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
@@ -63,13 +63,28 @@ class Reading(NamedTuple):
 
     `number` is the canonical text: "+48600100200" (E.164), "1000" or "*30" (as dialled, 1 to 15
     characters of 0-9*#), "anonymous", or None when unreadable. `how` is one short sentence for the
-    operator and never holds text of the caller.
+    operator and never holds text of the caller. `tier` says of an E.164 number whether it is in
+    use; None for all others.
     """
 
     original: str
     number: str | None
     kind: Kind
     how: str
+    tier: Tier | None = None
+
+
+class EntryReading(NamedTuple):
+    """What a text is as entries of a list.
+
+    `numbers`: canonical numbers and prefixes, or "anonymous"; several of a range or a mask.
+    `tier`: of the one that is least in use; None where none is E.164. `repaired`: what was put
+    right in the text, for the operator; "" for nothing.
+    """
+
+    numbers: tuple[str, ...]
+    tier: Tier | None = None
+    repaired: str = ""
 
 
 class EntryError(ValueError):
@@ -85,7 +100,9 @@ def read_number(text: str, region: str | None) -> Reading:
     plain = read_plain(text, reader)
     if plain is not None:
         number, how = plain
-        return Reading(text, number, "e164" if number[0] == "+" else "dialled", sentences[how])
+        if number[0] == "+":
+            return Reading(text, number, "e164", sentences[how], tier_of(number))
+        return Reading(text, number, "dialled", sentences[how])
     return read_with_phonenumbers(text, known)
 
 
@@ -93,7 +110,17 @@ def read_with_phonenumbers(text: str, region: str | None) -> Reading:
     """The same reading without the fast path, which must agree with it. Slower by far."""
     known, _, _ = in_region(region)
     number, kind, how, _ = read(text, known)
-    return Reading(text, number, kind, how)
+    return Reading(text, number, kind, how, tier_of(number) if number and kind == "e164" else None)
+
+
+def read_entries(text: str, region: str | None) -> EntryReading:
+    """Read what stands in a list: one number in any spelling, a prefix, a range or a mask.
+
+    Raises EntryError, which says what was expected and found, and where it can what to write.
+    """
+    number = read_entry(text, region)
+    is_number = number[0] == "+" and number[-1] != "*"
+    return EntryReading((number,), tier_of(number) if is_number else None)
 
 
 def read_entry(text: str, region: str | None) -> str:
