@@ -21,7 +21,7 @@ from loader.csv_rows import (
 from loader.edit_table import entry_key_of
 from loader.list_keys import ListKeys
 from loader.number_rules import in_region
-from loader.numbers import read_entry
+from loader.numbers import read_entry, read_stored
 from loader.plain_rows import PlainReader
 from loader.store import (
     DEFAULT_LIST,
@@ -42,7 +42,7 @@ PIECE = 1 << 20
 def plain_reader(region: str | None) -> PlainReader:
     """Reads the plain rows of a list's file."""
     _, reader, _ = in_region(region)
-    return PlainReader(b",", range(len(COLUMNS)), len(COLUMNS), reader)
+    return PlainReader(b",", range(len(COLUMNS)), len(COLUMNS), reader, stored=True)
 
 
 class ListFile:
@@ -186,7 +186,7 @@ def _entry(cells: list[str], region: str | None) -> Entry:
     if any(cell.strip() for cell in cells[4:]):
         raise BadValueError(f"expected at most 4 columns, found {len(cells)}")
     number, date, description, expires = [*cells, "", "", ""][:4]
-    return read_entry_cells(number, date, description, expires, region)
+    return read_entry_cells(number, date, description, expires, region, read_one=read_stored)
 
 
 def format_row(entry: Entry, line_end: str) -> str:

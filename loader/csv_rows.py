@@ -233,6 +233,7 @@ def read_entry_cells(
     region: str | None,
     read_date: Callable[[str], datetime.date] = _date,
     read_expiry: Callable[[str], datetime.datetime] = _expiry,
+    read_one: Callable[[str, str | None], str] = read_entry,
 ) -> Entry:
     """The entry that four cells mean; all but the number may be blank. Raises ValueError."""
     number = number.strip()
@@ -241,7 +242,7 @@ def read_entry_cells(
     date = date.strip()
     expires = expires.strip()
     return Entry(
-        read_entry(number, region),
+        read_one(number, region),
         read_date(date) if date else None,
         check_description(description.strip()),
         read_expiry(expires) if expires else None,

@@ -10,6 +10,7 @@ class EditTable:
     updated: int
     present: int
     removed: int
+    possible: int
     superseded: int
     def __new__(
         cls,

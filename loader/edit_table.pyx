@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loader.key_table cimport KeyTable, entry_key
+from loader.plain_numbers cimport POSSIBLE_
 from loader.plain_rows cimport NEVER, PlainReader, PlainRow, Text, Walk, line_size, walk_from
 from loader.row_file cimport RowFile
 
@@ -64,9 +65,10 @@ cdef class EditTable:
     """The numbers of a list, and what is to become of them.
 
     list_reader: as the list's rows are read. added, updated, present, removed: numbers so far.
+    possible: rows that take() took whose number is in no range that is in use.
     """
 
-    cdef readonly int64_t added, updated, present, removed
+    cdef readonly int64_t added, updated, present, removed, possible
     cdef KeyTable _table
     cdef RowFile _list, _additions, _changes, _before
     cdef PlainReader _reader
@@ -135,6 +137,7 @@ cdef class EditTable:
                     self._merge(value, &row, line_end)
             else:
                 break
+            self.possible += row.number.tier == POSSIBLE_
         return walk.at, walk.lines
 
     cdef int _merge(self, uint64_t *value, PlainRow *row, bytes line_end) except -1:

@@ -7,21 +7,26 @@ must agree with this module on every text that it does not decline.
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal, NamedTuple
 
 import phonenumbers
 from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumber, ValidationResult
 
-from loader import plain_numbers
-from loader.plain_numbers import RegionReader, reader_for
+from loader import plain_numbers, renumbering
+from loader.number_spelling import LettersError, SpellingError, spelled, squeeze
+from loader.plain_numbers import RegionReader, may_exist, reader_for
+from loader.renumbering import Renumbering
 
 Kind = Literal["e164", "dialled", "withheld", "unreadable"]
 
 Tier = Literal["valid", "possible", "impossible"]
-"""Of an E.164 number, by phonenumbers' metadata: in a range that is in use; in none, but numbers of
-that length could be; no number can be so."""
+"""Of an E.164 number, by phonenumbers' metadata.
+
+valid: in a range that is in use. possible: in none, but a number could be so. impossible: no number
+has that length there, or it is a number in use with digits too many or too few.
+"""
 
 ANONYMOUS = "anonymous"
 
@@ -37,31 +42,35 @@ _MIN_WITHOUT_PLUS = 8
 _WITHHELD = frozenset(
     {"", "anonymous", "restricted", "private", "unavailable", "unknown", "withheld"}
 )
+# The word anonymous on a telephone's keys, which some carriers send in its place.
+_WITHHELD_KEYS = frozenset({"266696687", "+266696687"})
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|\$\{")
 _SCHEME = re.compile(r"(tel|sips?):\s*", re.IGNORECASE)
+# Behind a ; stands a parameter's name: another number is none.
+_PARAMETERS = re.compile(r"\s*;\s*(?:[A-Za-z]|$)")
 _PHONE_CONTEXT = re.compile(
     r";phone-context=(\+[.()-]*\d[\d.()-]*)(?:[;@]|$)", re.IGNORECASE | re.ASCII
 )
 _EXTENSION_PARAMETER = re.compile(r";ext=", re.IGNORECASE)
-_EXTENSION = re.compile(
-    r"(?<=[\d)])[\s.-]*(?:ext(?:ension|n)?|x|wewn|wew|w|int|anexo|доб|,+)[\s.:]*\d{1,15}$",
-    re.IGNORECASE,
-)
-_ONE_RUN_OF_DIGITS = re.compile(r"[^\d+]*\+*\d+[^\d+]*")
-# Marks that people set between digits and that belong to no Unicode class of their own.
-_MARKS = frozenset("()./[]~\u2053\u223c\uff5e\uff08\uff09\uff0e\uff0f\uff3b\uff3d\u2212\u30fc")
-_PUNCTUATION_CLASSES = frozenset({"Zs", "Pd", "Cf"})  # spaces, dashes, invisible marks
-_KEYS = {"+": "+", "\uff0b": "+", "*": "*", "\uff0a": "*", "#": "#", "\uff03": "#"}
 
 
 class Result(NamedTuple):
-    """The fields of numbers.Reading."""
+    """The fields of numbers.Reading, and what a list entry is measured by.
+
+    repaired: what was put right in the text. extension: something behind the number was left out.
+    known: phonenumbers' own form, when it calls the number possible.
+    """
 
     number: str | None
     kind: Kind
     how: str
-    known: PhoneNumber | None = None  # phonenumbers' own form, when it calls the number possible
+    tier: Tier | None = None
+    repaired: str = ""
+    extension: bool = False
+    known: PhoneNumber | None = None
 
+
+NO_REGION = "national number and no region to read it in, as dialled"
 
 _REGIONS = {
     spelling: region
@@ -93,9 +102,7 @@ def _known_region(region: str | None) -> tuple[str | None, RegionReader, tuple[s
         plain_numbers.UNKNOWN_RANGE: "international number of an unknown range, as written",
         plain_numbers.SHORT: "extension or short number, as dialled",
         plain_numbers.NOT_FULL: (
-            f"no full number of {region}, as dialled"
-            if region
-            else "no region to read it in, as dialled"
+            f"no full number of {region}, as dialled" if region else NO_REGION
         ),
     }
     return (
@@ -103,6 +110,10 @@ def _known_region(region: str | None) -> tuple[str | None, RegionReader, tuple[s
         reader_for(region),
         tuple(sentences.get(how, "") for how in range(max(sentences) + 1)),
     )
+
+
+RENUMBERED = ", by the renumbering of "
+FILLER = "one digit throughout, as dialled"
 
 
 def _unreadable(how: str) -> Result:
@@ -113,6 +124,10 @@ def _dialled(characters: str, how: str) -> Result:
     if len(characters) > _MAX_DIALLED:
         return _unreadable(f"longer than {_MAX_DIALLED} characters and no number")
     return Result(characters, "dialled", how)
+
+
+# 600100200-299 is a range, and digits of Malaysia.
+_UNDECIDED = _unreadable("a range, or a number without its +: write + and the country code")
 
 
 def read(text: str, region: str | None) -> Result:
@@ -130,22 +145,32 @@ def read(text: str, region: str | None) -> Result:
     if len(user) > MAX_TEXT:
         return _unreadable("too long to be a number")
 
-    result = _read_user(user, context, region)
-    if "(0)" in user:
-        without = _read_user(user.replace("(0)", "", 1), context, region)
-        if _is_valid(without) and not _is_valid(result):
+    try:
+        spelling = spelled(user)
+    except LettersError as error:
+        return _unreadable(str(error) + _on_a_keypad(user, region))
+    except SpellingError as error:
+        return _unreadable(str(error))
+    result = _read_keys(spelling.keys, context, region, spelling.divided)
+    if spelling.without_zero and result.tier != "valid":
+        without = _read_keys(spelling.without_zero, context, region, spelling.divided)
+        if without.tier == "valid":
             result = without
-    if extension and result.kind == "e164":
+    if result.tier == "valid":
+        result = _as_one_line(result)
+    if (extension or spelling.extension) and result.kind == "e164":
         result = _without_extension(result)
-    return result
+    return result._replace(repaired=spelling.repaired) if spelling.repaired else result
 
 
 def _unwrap(text: str) -> tuple[str | None, str, bool]:
     """The user part, the digits of an international phone-context, whether ;ext= was there."""
     scheme = _SCHEME.match(text)
     user = rest = text[scheme.end() :] if scheme else text
-    for separator in ";", "@":
-        user = user.partition(separator)[0]
+    parameters = _PARAMETERS.search(user)
+    if parameters:
+        user = user[: parameters.start()]
+    user = user.partition("@")[0]
     has_host = len(user) < len(rest) and "@" in rest
     if scheme and scheme[1].lower() != "tel":
         if not has_host and not user.replace("+", "", 1).isalnum():
@@ -159,14 +184,17 @@ def _unwrap(text: str) -> tuple[str | None, str, bool]:
     )
 
 
-def _read_user(user: str, context: str, region: str | None) -> Result:
-    characters = squeeze(user)
-    if characters is None:
-        return _read_with_letters(user, region)
-    return _read_keys(characters, context, region)
+def _on_a_keypad(user: str, region: str | None) -> str:
+    """Which number a vanity spelling would be, as the end of a sentence."""
+    number = _parse(user, region)
+    if number is None or not phonenumbers.is_valid_number(number):
+        return ""
+    return f"; on a keypad they would be {_e164(number)}: write that if it is meant"
 
 
-def _read_keys(characters: str, context: str, region: str | None) -> Result:
+def _read_keys(characters: str, context: str, region: str | None, divided: bool) -> Result:
+    if characters in _WITHHELD_KEYS:
+        return Result(ANONYMOUS, "withheld", "withheld: the keys of the word anonymous")
     if characters.startswith("+"):
         return _read_plus(characters)
     if not characters or "+" in characters:
@@ -179,50 +207,22 @@ def _read_keys(characters: str, context: str, region: str | None) -> Result:
     if "*" in characters or characters.startswith("#"):
         return _dialled(characters, "feature code, as dialled")
     if "#" in characters:
-        result = _read_digits(characters.partition("#")[0], region)
+        result = _read_digits(characters.partition("#")[0], region, divided)
         if result.kind == "e164":
             return _without_extension(result)
         return _dialled(characters, "feature code, as dialled")
-    return _read_digits(characters, region)
-
-
-def tier_of(number: str) -> Tier:
-    """The tier of canonical E.164 text."""
-    parsed = _parse(number, None)
-    if parsed is None:
-        return "impossible"
-    return "valid" if phonenumbers.is_valid_number(parsed) else "possible"
-
-
-def squeeze(text: str) -> str | None:
-    """The keys of a telephone in text, punctuation left out; None when something else is there."""
-    keys = []
-    for character in text:
-        if character.isdecimal():
-            keys.append(str(unicodedata.decimal(character)))
-        elif character in _KEYS:
-            keys.append(_KEYS[character])
-        elif not _is_punctuation(character):
-            return None
-    return "".join(keys)
-
-
-def _is_punctuation(character: str) -> bool:
-    return character in _MARKS or unicodedata.category(character) in _PUNCTUATION_CLASSES
-
-
-def _is_valid(result: Result) -> bool:
-    """phonenumbers has the number in a range that is in use."""
-    return result.known is not None and phonenumbers.is_valid_number(result.known)
+    return _read_digits(characters, region, divided)
 
 
 def _without_extension(result: Result) -> Result:
-    return result._replace(how=result.how + ", extension dropped")
+    return result._replace(how=result.how + ", extension dropped", extension=True)
 
 
 def _read_plus(characters: str) -> Result:
     digits, hash_key, _ = characters.lstrip("+").partition("#")
     if digits.isdecimal():
+        if _is_filler(digits) and digits[0] == "0":
+            return _dialled(digits, FILLER)
         number = _international(digits.removeprefix("00"))
         if number:
             return _without_extension(number) if hash_key else number
@@ -232,10 +232,14 @@ def _read_plus(characters: str) -> Result:
 def _international(digits: str) -> Result | None:
     """Digits that follow a + or 00."""
     number = _settle("+" + digits)
-    if number:
-        return _possible(number, _how(plain_numbers.INTERNATIONAL))
+    result = _possible(number, _how(plain_numbers.INTERNATIONAL)) if number else None
+    if result and result.tier == "valid":
+        return result
+    old = _in_old_form([digits, *_digits_of(number)], _how(plain_numbers.INTERNATIONAL))
+    if old or result:
+        return old or result
     if _MIN_KEPT <= len(digits) <= _MAX_E164 and digits[0] != "0":
-        return Result("+" + digits, "e164", _how(plain_numbers.UNKNOWN_RANGE))
+        return Result("+" + digits, "e164", _how(plain_numbers.UNKNOWN_RANGE), "impossible")
     return None
 
 
@@ -243,17 +247,24 @@ def _how(how: int, region: str | None = None) -> str:
     return _known_region(region)[2][how]
 
 
-def _read_digits(digits: str, region: str | None) -> Result:
+def _read_digits(digits: str, region: str | None, divided: bool) -> Result:
     short = region is not None and _is_short_number(digits, region)
     if len(digits) < _MIN_AMBIGUOUS or (short and len(digits) < _MIN_CERTAIN):
         return _dialled(digits, _how(plain_numbers.SHORT))
 
     own = _in_own_region(digits, region, short) if region else None
-    if own and _is_valid(own) and not (region and _looks_international(digits, own, region)):
+    is_own = own is not None and own.tier == "valid"
+    if own and is_own and not (region and _looks_international(digits, own, region)):
         return own
-    abroad = None if short else _from_abroad(digits)
-    if abroad and _is_valid(abroad):
+    abroad = None if short else _from_abroad(digits, region, divided)
+    if abroad and abroad.tier == "valid":
         return abroad
+    if region and not short and not is_own and len(digits) >= _MIN_CERTAIN:
+        old = _in_old_form_of(digits, region)
+        if old:
+            return old
+    if _is_filler(digits) and not is_own:
+        return _dialled(digits, FILLER)
     reading = own or abroad
     if reading:
         return reading
@@ -261,6 +272,11 @@ def _read_digits(digits: str, region: str | None) -> Result:
     if short or len(digits) < _MIN_CERTAIN:
         return _dialled(digits, _how(plain_numbers.SHORT))
     return _dialled(digits, _how(plain_numbers.NOT_FULL, region))
+
+
+def _is_filler(digits: str) -> bool:
+    """0000000000 and the like, which callers without a number send."""
+    return len(digits) >= _MIN_CERTAIN and len(set(digits)) == 1
 
 
 def _in_own_region(digits: str, region: str, short: bool) -> Result | None:
@@ -282,22 +298,36 @@ def _in_own_region(digits: str, region: str, short: bool) -> Result | None:
         whole = phonenumbers.national_significant_number(number) != digits
         if len(digits) < _MIN_CERTAIN and not whole and _has_prefix(region):
             return None
-    if doubtful and not phonenumbers.is_valid_number(settled):
-        return None
-    return _possible(settled, _how(how, region))
+    result = _possible(settled, _how(how, region))
+    return None if doubtful and result.tier != "valid" else result
 
 
 def _has_prefix(region: str) -> bool:
     return bool(phonenumbers.ndd_prefix_for_region(region, True))
 
 
-def _from_abroad(digits: str) -> Result | None:
-    """International numbers with 00, or without their +."""
+def _from_abroad(digits: str, region: str | None, divided: bool) -> Result | None:
+    """International numbers with 00, or without their +.
+
+    Without + only where there is a region that the digits are no number of: 2025550123 is a number
+    of Washington and one of Cairo.
+    """
     if digits.startswith("00"):
         number = _international(digits[2:]) if len(digits) >= _MIN_CERTAIN else None
-        return number._replace(how=_how(plain_numbers.ZERO_ZERO)) if number else None
-    settled = _settle("+" + digits) if len(digits) >= _MIN_WITHOUT_PLUS else None
-    return _possible(settled, _how(plain_numbers.WITHOUT_PLUS)) if settled else None
+        return number._replace(how=_zero_zero(number)) if number else None
+    if region is None or len(digits) < _MIN_WITHOUT_PLUS:
+        return None
+    settled = _settle("+" + digits)
+    result = _possible(settled, _how(plain_numbers.WITHOUT_PLUS)) if settled else None
+    if result is None or result.tier != "valid":
+        result = _in_old_form([digits], _how(plain_numbers.WITHOUT_PLUS)) or result
+    return _UNDECIDED if result and divided else result
+
+
+def _zero_zero(number: Result) -> str:
+    how = _how(plain_numbers.ZERO_ZERO)
+    _, marked, date = number.how.partition(RENUMBERED)
+    return how + marked + date
 
 
 def _looks_international(digits: str, own: Result, region: str) -> bool:
@@ -352,21 +382,77 @@ def _e164(number: PhoneNumber) -> str:
 
 
 def _possible(number: PhoneNumber, how: str) -> Result:
-    return Result(_e164(number), "e164", how, number)
+    text = _e164(number)
+    tier: Tier = "valid"
+    if not phonenumbers.is_valid_number(number):
+        tier = "possible" if may_exist(text) else "impossible"
+    return Result(text, "e164", how, tier, known=number)
 
 
-def _read_with_letters(text: str, region: str | None) -> Result:
-    extension = _EXTENSION.search(text)
-    if extension:
-        characters = squeeze(text[: extension.start()])
-        result = _read_keys(characters or "", "", region)
-        if result.kind == "e164":
-            return _without_extension(result)
-    together = "".join(character for character in text if not _is_punctuation(character))
-    if not _ONE_RUN_OF_DIGITS.fullmatch(together):
-        return _unreadable("no number")
-    number = _parse(text, region)
-    settled = _settle(_e164(number)) if number else None
-    if settled is None or not phonenumbers.is_valid_number(settled):
-        return _unreadable("letters or signs that give no number")
-    return _possible(settled, "number written with letters or signs")
+# What renumberings.csv knows.
+
+
+def _digits_of(number: PhoneNumber | None) -> Iterator[str]:
+    if number is not None:
+        yield _e164(number)[1:]
+
+
+def _in_old_form(texts: list[str], how: str) -> Result | None:
+    """The number in use that one of these is an old form of; each has what stands behind a +."""
+    for digits in texts:
+        for row in _rows(digits):
+            if result := _renumbered(digits, row, how):
+                return result
+    return None
+
+
+def _in_old_form_of(digits: str, region: str) -> Result | None:
+    """The same for digits that were dialled in the region, with and without a national prefix."""
+    how = _how(plain_numbers.NATIONAL, region)
+    for row in renumbering.table().dialled.get(region, ()):
+        if result := _renumbered(digits, row, how):
+            return result
+        now = row.apply(digits)
+        if now and (result := _in_old_form([now], how)):
+            return result
+    code = str(phonenumbers.country_code_for_region(region))
+    number = None
+    try:
+        number = phonenumbers.parse(digits, region)
+    except NumberParseException:
+        return None
+    texts = [code + digits, *_digits_of(number)]
+    if digits.startswith(code):
+        texts.append(digits)
+    return _in_old_form(texts, how)
+
+
+def _as_one_line(result: Result) -> Result:
+    """A number in use as the other number in use that is the same line."""
+    assert result.number
+    digits = result.number[1:]
+    for row in _rows(digits):
+        if row.pair and (now := _renumbered(digits, row, result.how)):
+            return now
+    return result
+
+
+def _rows(digits: str) -> Iterator[Renumbering]:
+    for size in (1, 2, 3):
+        code = digits[:size]
+        if code.isdecimal():
+            yield from renumbering.table().international.get(int(code), ())
+
+
+def _renumbered(digits: str, row: Renumbering, how: str) -> Result | None:
+    now = row.apply(digits)
+    number = _settle("+" + now) if now else None
+    if number is None or not phonenumbers.is_valid_number(number):
+        return None
+    text = _e164(number)
+    return Result(text, "e164", by_renumbering(how, row), "valid", known=number)
+
+
+def by_renumbering(how: str, row: Renumbering) -> str:
+    """The sentence for a number that was read so, by this row."""
+    return f"{how}{RENUMBERED}{row.date}"

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, uint8_t, uint16_t, uint32_t
 
 cdef enum:
     MAX_KINDS = 10          # fixed line, mobile, toll free and so on
@@ -6,6 +6,7 @@ cdef enum:
     COLUMNS = 11
     END = 10
     MATCH_LAST_GROUP = 2
+    MAX_FORM = 20
 
 # phonenumbers' ValidationResult; what is wrong with an unfit length makes no difference.
 cdef enum Length:
@@ -36,6 +37,7 @@ cdef struct Plan:
     bint usable             # no: some pattern could not be compiled, numbers are declined
     bint transforms         # the national prefix rule rewrites digits when its last group is set
     bint has_prefix         # national numbers are dialled with a national prefix
+    bint has_old_forms      # renumberings.csv has rows for what is dialled there
     int calling_code
     int longest             # national number
     uint32_t possible       # bit n: a national number can have n digits
@@ -46,8 +48,20 @@ cdef struct Plan:
     Range short_codes
     const Area *areas       # of the calling code; NULL: not loaded
 
+cdef struct OldForm:
+    # A row of renumberings.csv about international numbers.
+    bint pair               # counts for numbers in use too
+    int count               # digits
+    uint16_t may[MAX_FORM]  # bit n of the place: digit n may stand there
+    int new_count
+    int8_t new_digit[MAX_FORM]  # a digit, or -1 - its place in the old form
+    int row                 # of renumbering.table(), from 0
+
 cdef struct CallingCodes:
     uint8_t exists[1000]
+    const OldForm *old_forms[1000]  # known where there is a plan
+    int old_form_count[1000]
+    bint has_pairs[1000]
     Plan *plan[1000]        # of the main region, which decides what is possible; NULL: not loaded
 
 cdef CallingCodes *calling_codes() noexcept nogil
@@ -80,6 +94,28 @@ cdef inline bint match_whole(const Table *table, const uint8_t *digits, int coun
     for index in range(count):
         state = table.following[state * COLUMNS + digits[index]]
     return table.verdict[state] or table.verdict[table.following[state * COLUMNS + END]]
+
+
+cdef inline bint has_shape(const Range *range_, const uint8_t *digits, int count) noexcept nogil:
+    """Whether the digits are one of the range's numbers with digits too many or too few."""
+    cdef int state = 1
+    cdef int index, digit
+    if range_.pattern.following == NULL:
+        return False
+    for index in range(count):
+        if range_.lengths >> index & 1 and (
+            range_.pattern.verdict[state]
+            or range_.pattern.verdict[range_.pattern.following[state * COLUMNS + END]]
+        ):
+            return True
+        state = range_.pattern.following[state * COLUMNS + digits[index]]
+        if state == 0:
+            return False
+    if range_.lengths >> count >> 1:
+        for digit in range(10):
+            if range_.pattern.following[state * COLUMNS + digit]:
+                return True
+    return False
 
 
 cdef inline bint in_range(const Range *range_, const uint8_t *digits, int count) noexcept nogil:

@@ -4,11 +4,12 @@ Made when a region or calling code is first asked for, and kept as long as the p
 of phonenumbers 9.0 is under 2 MB and half a second.
 """
 
+from cpython.mem cimport PyMem_Malloc
 from cpython.ref cimport Py_INCREF
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, REGION_CODE_FOR_NON_GEO_ENTITY, PhoneMetadata
 
-from loader import digit_patterns
+from loader import digit_patterns, renumbering
 from loader.digit_patterns import UnsupportedPatternError, compile_pattern
 
 assert (COLUMNS, END, MATCH_LAST_GROUP) == (
@@ -87,6 +88,10 @@ cdef class _Plan:
 
     def __cinit__(self, metadata, short_metadata):
         general = metadata.general_desc
+        table = renumbering.table()
+        self.plan.has_old_forms = (
+            metadata.id in table.dialled or metadata.country_code in table.international
+        )
         self.plan.calling_code = metadata.country_code
         self.plan.transforms = bool(metadata.national_prefix_transform_rule)
         self.plan.has_prefix = bool(metadata.national_prefix)
@@ -130,10 +135,36 @@ cdef int load_calling_code(int code) except -1:
     regions = COUNTRY_CODE_TO_REGION_CODE[code]
     if _codes.plan[code] != NULL:
         return _load_areas(_codes.plan[code], code, regions)
+    _load_old_forms(code)
     if regions[0] == REGION_CODE_FOR_NON_GEO_ENTITY:  # +800, +883 and so on
         _codes.plan[code] = _keep(code, _Plan(PhoneMetadata.metadata_for_nongeo_region(code), None))
     else:
         _codes.plan[code] = plan_of_region(regions[0])
+    return 0
+
+
+cdef int _load_old_forms(int code) except -1:
+    cdef OldForm *forms
+    cdef int row, at
+    rows = renumbering.table().international.get(code, ())
+    if not rows:
+        return 0
+    forms = <OldForm *> PyMem_Malloc(len(rows) * sizeof(OldForm))  # for good
+    if forms == NULL:
+        raise MemoryError
+    for row in range(len(rows)):
+        forms[row].pair = rows[row].pair
+        forms[row].count = len(rows[row].places)
+        forms[row].new_count = len(rows[row].result)
+        forms[row].row = rows[row].index
+        for at in range(forms[row].count):
+            forms[row].may[at] = sum(1 << digit for digit in rows[row].places[at])
+        for at in range(forms[row].new_count):
+            item = rows[row].result[at]
+            forms[row].new_digit[at] = int(item) if isinstance(item, str) else -1 - item
+        _codes.has_pairs[code] = _codes.has_pairs[code] or rows[row].pair
+    _codes.old_form_count[code] = len(rows)
+    _codes.old_forms[code] = forms
     return 0
 
 

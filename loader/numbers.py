@@ -10,14 +10,15 @@
    is read as in no region. A context that is a domain says nothing. A SIP address without a user
    is unreadable. Percent-encoding is the caller's to decode.
 3. Withheld: blank, or as a whole anonymous, restricted, private, unavailable, unknown or withheld,
-   in any case.
-4. Punctuation, spaces and invisible characters mean nothing; digits of any script are digits. One
-   `(0)` is left out when the number is valid only without it: people write +48 (0) 22 123 45 67.
+   in any case; and 266696687, the keys of the word anonymous, which some carriers send.
+4. Spelling (number_spelling): marks between the digits mean nothing, and what is no spelling of one
+   number is unreadable, with what it is instead. One `(0)` is left out when the number is valid
+   only without it: people write +48 (0) 22 123 45 67.
 5. International, with + (`++` and `+00` too): phonenumbers' reading when it is a possible number of
    an existing calling code. When it is not, 7 to 15 digits are kept as they are: test numbers and
-   ranges newer than the metadata are called from too, and a list must be able to hold them.
-6. With `*`, or with `#` first: a feature code, as dialled. `#` elsewhere ends a number (the key
-   that sends it, or an extension behind it): the number when it is one, else as dialled.
+   ranges newer than the metadata are called from too.
+6. With `*` or `#` first: a feature code, as dialled. `#` elsewhere ends a number (the key that
+   sends it, or an extension behind it): the number when it is one, else as dialled.
 7. Digits:
    a. Fewer than 5: an extension or short number, as dialled. Some countries have national numbers
       that short, but far more exchanges have extensions.
@@ -27,34 +28,53 @@
       without +, national numbers with or without the national prefix. 5 and 6 digits only when
       valid, and dialled as they must be, with the national prefix where there is one.
    d. 00 and an international number as in 5, wherever it is: carriers write 00 everywhere.
-   e. From 8 digits: an international number without its +, as carriers send them.
-      Of c, d and e the first that phonenumbers calls valid; else the first that is possible, where
-      00 at the start is no national number. Possible alone is weak: Australia's metadata takes most
-      foreign numbers with 00 for its own. And e comes before c for digits that begin with the
-      region's calling code and lack the national prefix that its numbers have: in Germany
-      4915123456789 is a mobile number, though valid behind an area code 0491 too.
+   e. From 8 digits: an international number without its +, as carriers send them. Only where there
+      is a region that the digits are no number of: 2025550123 is a number of Washington and one of
+      Cairo. And not where one dash stands behind 7 digits: 600100200-299 may be a range.
+      Of c, d and e the first that phonenumbers calls valid; then what rule 8 reads in the region;
+      else the first that is possible, where 00 at the start is no national number. Possible alone
+      is weak: Australia's metadata takes most foreign numbers with 00 for its own. And e comes
+      before c for digits that begin with the region's calling code and lack the national prefix
+      that its numbers have: in Germany 4915123456789 is a mobile number, though valid behind an
+      area code 0491 too.
    f. Else as dialled, which is what the switch will dial. Not over 15 digits. From 7 digits it is
-      no list entry: who wrote it meant a number.
-8. Other characters: an extension behind a number (`ext. 5`, `x5`, `wew. 5`, `,5`) is dropped. Else
-   phonenumbers' reading of vanity numbers and labels (1-800-FLOWERS, `Tel. 600 100 200`), when it
-   calls the result valid and the digits stand together; else unreadable.
+      no list entry, for who wrote it meant a number; but 0000000000 and others of one digit are.
+8. A number that is not in use and was before its country renumbered is the number that it is now
+   (renumbering). So are the few numbers in use that are one line with another.
+9. An extension behind a number (`ext. 5`, `x5`, `wew. 5`, `,5`) is dropped.
 
 A number is read again until reading changes nothing, so that reading an E.164 result gives it back
 in every region. Dialled text gives itself in the same region only: `2530000` is a local number in
 the US and a whole one in Poland.
 
-Rules 5 to 7 for plain spellings are done by plain_numbers, which must agree with this module.
+Rules 5 to 8 for plain spellings are done by plain_numbers, which must agree with this module.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from loader.number_rules import ANONYMOUS, MAX_TEXT, Kind, Tier, in_region, read, squeeze, tier_of
+from loader import plain_numbers, renumbering
+from loader.number_rules import (
+    ANONYMOUS,
+    FILLER,
+    MAX_TEXT,
+    Kind,
+    Result,
+    Tier,
+    by_renumbering,
+    in_region,
+    read,
+)
+from loader.number_spelling import squeeze
 from loader.plain_numbers import read_plain
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
+_CANONICAL = re.compile(r"\+[1-9][0-9]{6,14}")
+_NUMBER_IN_CODE = re.compile(r"\d{7}")
+_WITHOUT_PLUS = in_region(None)[2][plain_numbers.WITHOUT_PLUS]
 _PREFIX_OR_CODE = "a prefix begins with + and the country code, and a feature code begins with *"
 
 
@@ -99,56 +119,109 @@ def read_number(text: str, region: str | None) -> Reading:
     known, reader, sentences = in_region(region)
     plain = read_plain(text, reader)
     if plain is not None:
-        number, how = plain
-        if number[0] == "+":
-            return Reading(text, number, "e164", sentences[how], tier_of(number))
-        return Reading(text, number, "dialled", sentences[how])
+        number, how, tier, old_form = plain
+        sentence = sentences[how]
+        if old_form:
+            sentence = by_renumbering(sentence, renumbering.table().rows[old_form - 1])
+        return Reading(text, number, "dialled" if tier is None else "e164", sentence, tier)
     return read_with_phonenumbers(text, known)
 
 
 def read_with_phonenumbers(text: str, region: str | None) -> Reading:
     """The same reading without the fast path, which must agree with it. Slower by far."""
     known, _, _ = in_region(region)
-    number, kind, how, _ = read(text, known)
-    return Reading(text, number, kind, how, tier_of(number) if number and kind == "e164" else None)
+    result = read(text, known)
+    return Reading(text, result.number, result.kind, result.how, result.tier)
 
 
-def read_entries(text: str, region: str | None) -> EntryReading:
+def read_entries(text: str, region: str | None, *, extensions: bool = False) -> EntryReading:
     """Read what stands in a list: one number in any spelling, a prefix, a range or a mask.
 
-    Raises EntryError, which says what was expected and found, and where it can what to write.
-    """
-    number = read_entry(text, region)
-    is_number = number[0] == "+" and number[-1] != "*"
-    return EntryReading((number,), tier_of(number) if is_number else None)
-
-
-def read_entry(text: str, region: str | None) -> str:
-    """Read a list entry: canonical text, a prefix such as "+48700*", or "anonymous".
-
-    Raises EntryError for anything else, blank text and the other words for withheld callers
-    included: in a list they are mistakes more often than orders. So are 7 and more digits that are
-    no number: kept as dialled, a national number would never match the caller it stands for.
+    extensions: a number with an extension is that number; else it is refused, because the whole
+    company's number would be listed. Raises EntryError, which says what was expected and found, and
+    where it can what to write. Numbers that cannot exist are refused, and so are the words for
+    withheld callers but "anonymous" and blank text: in a list they are mistakes more often than
+    orders. So are 7 and more digits that are no number: kept as dialled, a national number would
+    never match the caller it stands for.
     """
     stripped = text.strip()
     if stripped.casefold() == ANONYMOUS:
-        return ANONYMOUS
+        return EntryReading((ANONYMOUS,))
     if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
-        return _read_prefix(text, stripped[:-1])
-    reading = read_number(text, region)
-    number = reading.number
+        return EntryReading((_read_prefix(text, stripped[:-1]),))
+    known, reader, _ = in_region(region)
+    plain = read_plain(text, reader)
+    if plain is not None:
+        number, _, tier, _ = plain
+        if tier == "valid":
+            return EntryReading((number,), tier)
+    result = read(text, known)
+    problem = _entry_problem(result, known, extensions)
+    if problem is not None:
+        raise _entry_error(text, problem)
+    assert result.number
+    return EntryReading((result.number,), result.tier, result.repaired)
+
+
+def read_entry(text: str, region: str | None) -> str:
+    """Read a list entry that is one: canonical text, a prefix such as "+48700*", or "anonymous".
+
+    Raises EntryError as read_entries does, and for several numbers.
+    """
+    numbers = read_entries(text, region).numbers
+    if len(numbers) > 1:
+        raise _entry_error(text, f"it is several: {', '.join(numbers[:3])} and so on")
+    return numbers[0]
+
+
+def read_stored(text: str, region: str | None) -> str:
+    """Read what a row of a list has: as read_entry, but canonical numbers are never refused for
+    being in no range. Such a number was in one by an older metadata, and no newer one
+    takes it out of its list.
+
+    Raises EntryError.
+    """
+    if _CANONICAL.fullmatch(text):
+        number = read_number(text, region).number
+        if number is not None:
+            return number
+    return read_entry(text, region)
+
+
+def _entry_problem(result: Result, region: str | None, extensions: bool) -> str | None:
+    """Why what was read is no entry, "" where nothing is to be said; None when it is one."""
+    number = result.number
     if number is None:
-        raise _entry_error(text, reading.how)
-    if reading.kind == "withheld":
-        raise _entry_error(text, "")
-    if reading.kind == "dialled" and _looks_national(number):
-        where = f"in {region}" if region else "without a default_region in the rules"
-        raise _entry_error(text, f"it is no number {where}; write it with + and country code")
-    if number == "*":
-        raise _entry_error(text, "it would cover every number")
-    if number.endswith("*") and number[0] not in "*#":
-        raise _entry_error(text, _PREFIX_OR_CODE)
-    return number
+        return result.how
+    if result.kind == "withheld":
+        return result.how if result.how.endswith("anonymous") else ""
+    if result.kind == "dialled":
+        return _code_problem(number, result.how, region)
+    if result.tier != "valid" and result.how.startswith(_WITHOUT_PLUS):
+        return _no_number(region)
+    if result.tier == "impossible":
+        return f"there can be no number {number}: it has too many or too few digits"
+    if result.extension and not extensions:
+        return f"it has an extension; the number {number} itself would be listed"
+    return None
+
+
+def _code_problem(dialled: str, how: str, region: str | None) -> str | None:
+    if dialled.isdecimal():
+        is_number = len(dialled) >= _NATIONAL_DIGITS and how != FILLER
+        return _no_number(region) if is_number else None
+    if dialled == "*":
+        return "it would cover every number"
+    if dialled[0] not in "*#":
+        return _PREFIX_OR_CODE if dialled.endswith("*") else "a feature code begins with * or #"
+    if _NUMBER_IN_CODE.search(dialled):
+        return "a number behind a feature code: write the number alone"
+    return None
+
+
+def _no_number(region: str | None) -> str:
+    where = f"in {region}" if region else "without a default_region in the rules"
+    return f"it is no number {where}; write it with + and country code"
 
 
 def check_region(region: str) -> str:
@@ -158,10 +231,6 @@ def check_region(region: str) -> str:
         found = _quote(region)
         raise ValueError(f"expected a two-letter region code such as PL, found {found}")
     return known
-
-
-def _looks_national(dialled: str) -> bool:
-    return dialled.isdecimal() and len(dialled) >= _NATIONAL_DIGITS
 
 
 def _read_prefix(text: str, body: str) -> str:

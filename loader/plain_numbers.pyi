@@ -1,4 +1,4 @@
-from typing import Final, final
+from typing import Final, Literal, final
 
 INTERNATIONAL: Final[int]
 UNKNOWN_RANGE: Final[int]
@@ -14,4 +14,9 @@ NOT_FULL: Final[int]
 class RegionReader: ...
 
 def reader_for(region: str | None) -> RegionReader: ...
-def read_plain(text: str, reader: RegionReader) -> tuple[str, int] | None: ...
+def read_plain(
+    text: str, reader: RegionReader
+) -> tuple[str, int, Literal["valid", "possible", "impossible"] | None, int] | None: ...
+def may_exist(e164: str) -> bool: ...
+
+TIERS: Final[tuple[str | None, ...]]

@@ -13,8 +13,9 @@ from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memcmp, memcpy, memmove
 
 from loader.numbering_plans cimport (
-    POSSIBLE, TOO_LONG, Area, CallingCodes, calling_codes, in_range, in_use, length_of,
-    load_calling_code, match_start, match_whole, plan_of_region, strip_if_possible, strip_prefix,
+    POSSIBLE, TOO_LONG, Area, CallingCodes, OldForm, calling_codes, has_shape, in_range, in_use,
+    length_of, load_calling_code, match_start, match_whole, plan_of_region, strip_if_possible,
+    strip_prefix,
 )
 
 cdef extern from "Python.h":
@@ -22,18 +23,6 @@ cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     const uint8_t *PyUnicode_1BYTE_DATA(object text)
-
-# How a number was read; number_rules.py has the sentences.
-cdef enum:
-    INTERNATIONAL_ = 1
-    UNKNOWN_RANGE_
-    DIALLING_PREFIX_
-    ZERO_ZERO_
-    WITHOUT_PLUS_
-    OWN_CODE_
-    NATIONAL_
-    SHORT_
-    NOT_FULL_
 
 INTERNATIONAL = INTERNATIONAL_
 UNKNOWN_RANGE = UNKNOWN_RANGE_
@@ -71,13 +60,23 @@ cdef struct Digits:
     int how
     int code_digits     # of the calling code at the start
     bint possible       # phonenumbers calls it so; code_digits is right and its plan is loaded
+    bint valid          # and it was found to be in use
     uint8_t digit[BUFFER]
 
 cdef CallingCodes *codes = calling_codes()
 
 
-cdef Answer is_valid(const Digits *number, PlainNumber *out) noexcept nogil:
+cdef Answer is_valid(Digits *number, PlainNumber *out) noexcept nogil:
     """phonenumbers.is_valid_number of a possible number; others are not valid."""
+    cdef Answer answer
+    if number.valid:
+        return ACCEPTED
+    answer = find_in_use(number, out)
+    number.valid = answer == ACCEPTED
+    return answer
+
+
+cdef Answer find_in_use(const Digits *number, PlainNumber *out) noexcept nogil:
     cdef const uint8_t *national = number.digit + number.code_digits
     cdef int count = number.count - number.code_digits
     cdef const Plan *plan
@@ -136,6 +135,7 @@ cdef inline void take(Digits *number, const uint8_t *digits, int count, int how)
     number.count = count
     number.how = how
     number.possible = False
+    number.valid = False
 
 
 cdef Answer settle(Digits *number, PlainNumber *out) noexcept nogil:
@@ -180,6 +180,7 @@ cdef Answer settle_national(const Plan *main, const uint8_t *digits, int count,
     code_digits = write_code(main.calling_code, number.digit)
     memcpy(number.digit + code_digits, digits, count)
     number.count = code_digits + count
+    number.valid = False
     return settle(number, out)
 
 
@@ -240,8 +241,76 @@ cdef inline bint looks_international(const Plan *plan, const uint8_t *digits, in
     )
 
 
+cdef Answer renumber(Digits *number, PlainNumber *out) noexcept nogil:
+    """Read a number as renumberings.csv says that it is now; REFUSED when it says nothing of it."""
+    cdef const OldForm *form
+    cdef Digits new
+    cdef Answer answer
+    cdef bint valid = number.valid
+    cdef int code_digits = find_code(number.digit, number.count)
+    cdef int code = read_code(number.digit, code_digits)
+    cdef int index, at
+    if code_digits == 0:
+        return REFUSED
+    for index in range(codes.old_form_count[code]):
+        form = &codes.old_forms[code][index]
+        if form.count != number.count or (valid and not form.pair):
+            continue
+        for at in range(form.count):
+            if not form.may[at] >> number.digit[at] & 1:
+                break
+        else:
+            new.how = number.how
+            new.valid = False
+            new.count = form.new_count
+            for at in range(form.new_count):
+                new.digit[at] = (
+                    form.new_digit[at] if form.new_digit[at] >= 0
+                    else number.digit[-1 - form.new_digit[at]]
+                )
+            answer = settle(&new, out)
+            if answer == ACCEPTED:
+                answer = is_valid(&new, out)
+            if answer == ACCEPTED:
+                number[0] = new
+                out.old_form = form.row + 1
+            if answer != REFUSED:
+                return answer
+    return REFUSED
+
+
+cdef Answer read_old_form(const uint8_t *digits, int count,
+                          Digits *number, PlainNumber *out) noexcept nogil:
+    """Read a number that is not in use, of these digits behind a +, as what it is now."""
+    cdef Digits old
+    cdef Answer answer
+    take(&old, digits, count, INTERNATIONAL_ if number.how == UNKNOWN_RANGE_ else number.how)
+    answer = renumber(&old, out)
+    if answer == ACCEPTED:
+        number[0] = old
+    if answer == REFUSED and number.possible:
+        return renumber(number, out)
+    return answer
+
+
 cdef Answer read_plus(const uint8_t *digits, int count,
                       Digits *number, PlainNumber *out) noexcept nogil:
+    cdef Answer answer = read_present_form(digits, count, number, out)
+    cdef Answer valid
+    if answer == ACCEPTED:
+        valid = is_valid(number, out)
+        if valid == REFUSED:
+            valid = read_old_form(digits, count, number, out)
+        if valid != REFUSED:
+            return valid
+    elif answer == REFUSED and count <= BUFFER:
+        take(number, digits, count, INTERNATIONAL_)
+        return read_old_form(digits, count, number, out)
+    return answer
+
+
+cdef Answer read_present_form(const uint8_t *digits, int count,
+                              Digits *number, PlainNumber *out) noexcept nogil:
     cdef Answer answer
     take(number, digits, count, INTERNATIONAL_)
     answer = settle(number, out)
@@ -291,16 +360,31 @@ cdef Answer read_digits(const Plan *plan, const uint8_t *digits, int count,
     if not short_number and zero_zero and count >= MIN_CERTAIN:
         answer = read_plus(digits + 2, count - 2, number, out)
         number.how = ZERO_ZERO_
-    elif not short_number and count >= MIN_WITHOUT_PLUS:
+    elif not short_number and plan != NULL and count >= MIN_WITHOUT_PLUS:
         take(number, digits, count, WITHOUT_PLUS_)
         answer = settle(number, out)
+        if answer == ACCEPTED:
+            valid = is_valid(number, out)
+            if valid == REFUSED:
+                valid = read_old_form(digits, count, number, out)
+            if valid != REFUSED:
+                answer = valid
+        elif answer == REFUSED:
+            answer = read_old_form(digits, count, number, out)
     if answer == UNCERTAIN or answer == CODE_MISSING:
         return answer
+    if answer == ACCEPTED and number.how == WITHOUT_PLUS_ and out.divided:
+        return UNCERTAIN
+    if plan != NULL and plan.has_old_forms and own_valid != ACCEPTED and not short_number and (
+        count >= MIN_CERTAIN and not (answer == ACCEPTED and number.valid)
+    ):
+        return UNCERTAIN
     if own_answer == ACCEPTED:
         if answer == ACCEPTED:
             valid = is_valid(number, out)
             if valid != REFUSED:
                 return valid
+        out.old_form = 0
         number[0] = own
         return ACCEPTED
     if answer == ACCEPTED:
@@ -342,6 +426,46 @@ cdef inline Answer read_keys(const Plan *plan, bint plus, const uint8_t *digits,
     return read_digits(plan, digits, count, number, out)
 
 
+cdef Answer tier_of(Digits *number, PlainNumber *out) noexcept nogil:
+    """Find out.tier."""
+    cdef Answer valid = is_valid(number, out)
+    if valid == UNCERTAIN or valid == CODE_MISSING:
+        return valid
+    out.tier = VALID_ if valid == ACCEPTED else IMPOSSIBLE_
+    if valid == REFUSED and number.possible and not is_misshapen(number):
+        out.tier = POSSIBLE_
+    return ACCEPTED
+
+
+cdef bint is_misshapen(const Digits *number) noexcept nogil:
+    """Whether a possible number is one in use with digits too many or too few."""
+    cdef const Area *area = codes.plan[read_code(number.digit, number.code_digits)].areas
+    cdef int index
+    while area != NULL:
+        for index in range(area.kinds):
+            if has_shape(&area.kind[index], number.digit + number.code_digits,
+                         number.count - number.code_digits):
+                return True
+        area = area.following
+    return False
+
+
+cdef inline bint is_mark(uint8_t character) noexcept nogil:
+    """Whether nothing that begins or ends so is one number."""
+    return character == c'-' or character == c'/' or character == c'.'
+
+
+cdef inline bint is_one_digit(const uint8_t *digits, int count) noexcept nogil:
+    cdef int index
+    for index in range(1, count):
+        if digits[index] != digits[0]:
+            return False
+    return True
+
+
+cdef uint8_t *WITHHELD_KEYS = [2, 6, 6, 6, 9, 6, 6, 8, 7]
+
+
 cdef class RegionReader:
     """Reads plain numbers as dialled in one region, or in none; made by reader_for."""
 
@@ -352,11 +476,18 @@ cdef class RegionReader:
         cdef int count = 0
         cdef bint plus = False
         cdef int zero = -1  # the place of a (0)
+        cdef int dots = 0
+        cdef int dashes = 0
+        cdef int divided = 0    # digits before the last dash or slash
+        cdef int behind_dot = 0
+        cdef int spaced = 0   # digits before the first space behind so many that it may end a number
         cdef Py_ssize_t index
         cdef int written = 0
         cdef uint8_t character
         cdef Answer answer
         out.how = DECLINED_
+        out.tier = NO_TIER
+        out.old_form = 0
         out.length = 0
         if size > TEXT_SIZE:
             return
@@ -374,10 +505,31 @@ cdef class RegionReader:
             elif character == c')':
                 if zero < 0 and index > 1 and text[index - 1] == c'0' and text[index - 2] == c'(':
                     zero = count - 1
-            elif not (character == c' ' or character == c'-' or character == c'.'
-                      or character == c'(' or character == c'/'):
+            elif character == c'.':
+                dots += 1
+                behind_dot = count
+            elif character == c'-' or character == c'/':
+                if character == c'/' and count >= MIN_CERTAIN:
+                    return
+                dashes += 1
+                divided = count
+            elif character == c' ':
+                if count >= MIN_CERTAIN and spaced == 0:
+                    spaced = count
+            elif character != c'(':
                 return
+        # What these may be else, or what they are called, is for number_spelling to say.
+        if (
+            (spaced and count - spaced >= MIN_CERTAIN) or count == 0 or is_mark(text[0]) or is_mark(text[size - 1])
+            or (dashes == 2 and count <= 8)
+            or (dots and (dots != 2 or count <= 8) and (dots == 3 or count <= 8
+                                                        or behind_dot >= count - 2))
+            or (count >= MIN_CERTAIN and is_one_digit(digits, count))
+            or (count == 9 and memcmp(digits, WITHHELD_KEYS, 9) == 0)
+        ):
+            return
 
+        out.divided = dashes == 1 and divided >= MIN_CERTAIN
         if zero < 0:
             answer = read_keys(self.plan, plus, digits, count, &number, out)
         else:
@@ -386,7 +538,17 @@ cdef class RegionReader:
             if answer == CODE_MISSING:
                 out.how = NEEDS_CODE
             return
+        if number.valid and codes.has_pairs[read_code(number.digit, number.code_digits)]:
+            answer = renumber(&number, out)
+            if answer == UNCERTAIN or answer == CODE_MISSING:
+                out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
+                return
         out.how = number.how
+        if number.how != SHORT_ and number.how != NOT_FULL_:
+            answer = tier_of(&number, out)
+            if answer != ACCEPTED:
+                out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
+                return
         if number.how != SHORT_ and number.how != NOT_FULL_:
             out.text[0] = c'+'
             written = 1
@@ -409,8 +571,13 @@ cpdef RegionReader reader_for(str region):
     return reader
 
 
+TIERS = (None, "valid", "possible", "impossible")
+
+
 def read_plain(str text not None, RegionReader reader not None):
-    """Read text as in `reader`'s region: (canonical text, how), or None: ask phonenumbers."""
+    """Read text as in `reader`'s region: (canonical text, how, tier, row of renumberings.csv from 1
+    on or 0), or None: ask phonenumbers.
+    """
     cdef PlainNumber number
     if PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND:
         return None
@@ -421,4 +588,30 @@ def read_plain(str text not None, RegionReader reader not None):
         load_calling_code(number.missing_code)
     if number.how == DECLINED_:
         return None
-    return PyUnicode_DecodeASCII(number.text, number.length, NULL), number.how
+    canonical = PyUnicode_DecodeASCII(number.text, number.length, NULL)
+    return canonical, number.how, TIERS[number.tier], number.old_form
+
+
+def may_exist(str e164 not None):
+    """Whether a possible number that is not in use could be: it is none in use with digits too many
+    or too few. e164: canonical text.
+    """
+    cdef Digits number
+    cdef PlainNumber out
+    cdef Answer answer
+    cdef bytes text = e164[1:].encode("ascii")
+    cdef int index
+    if len(text) > MAX_E164:
+        return False
+    number.count = len(text)
+    number.how = INTERNATIONAL_
+    number.valid = False
+    for index in range(number.count):
+        number.digit[index] = text[index] - c'0'
+    while True:
+        answer = settle(&number, &out)
+        if answer == ACCEPTED:
+            answer = find_in_use(&number, &out)
+        if answer != CODE_MISSING:
+            return answer == UNCERTAIN or (number.possible and not is_misshapen(&number))
+        load_calling_code(out.missing_code)

@@ -39,6 +39,7 @@ cdef class PlainReader:
     cdef uint8_t _special[256]
     cdef RegionReader _region
     cdef dict _days
+    cdef bint _stored
 
     cdef bint read(self, const char *line, Py_ssize_t size, PlainRow *row) except -1
     cdef bint next(self, Walk *walk, PlainRow *row) except -1

@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memchr
 
 from loader.numbering_plans cimport load_calling_code
-from loader.plain_numbers cimport DECLINED_, NEEDS_CODE
+from loader.plain_numbers cimport DECLINED_, IMPOSSIBLE_, NEEDS_CODE, VALID_, WITHOUT_PLUS_
 from lookup_core.packing cimport NO_NUMBER, pack_chars
 
 cdef enum:
@@ -129,11 +129,12 @@ cdef class PlainReader:
     delimiter: one ASCII character. columns: where number, date, description and expires are, from
     0; -1 for one that is not there. width: how many cells a row has at most.
     days: None for ISO days; else the only ones that are plain: cell -> its ISO day.
-    quote: another character than " that cells may be quoted with.
+    quote: another character than " that cells may be quoted with. stored: the rows are of a list,
+    as numbers.read_stored reads them.
     """
 
     def __cinit__(self, bytes delimiter, columns, int width, RegionReader region, dict days=None,
-                  str quote='"'):
+                  str quote='"', bint stored=False):
         cdef int i
         self.delimiter = delimiter
         self.width = min(width, MAX_CELLS)
@@ -142,6 +143,7 @@ cdef class PlainReader:
             self._columns[i] = columns[i]
         self._region = region
         self._days = days
+        self._stored = stored
         for i in range(256):
             self._special[i] = not 32 <= i < 127
         self._special[<int> c'"'] = True
@@ -220,8 +222,16 @@ cdef class PlainReader:
             load_calling_code(row.number.missing_code)
         if row.number.how == DECLINED_:
             return False
-        if row.number.text[0] != c'+' and row.number.length >= NATIONAL_DIGITS:
-            return False
+        # What numbers.read_entries refuses.
+        if row.number.text[0] != c'+':
+            if row.number.length >= NATIONAL_DIGITS:
+                return False
+        elif row.number.tier != VALID_ and (
+            row.number.tier == IMPOSSIBLE_ or row.number.how == WITHOUT_PLUS_
+        ):
+            # Canonical text says the same with and without its marks.
+            if not (self._stored and cell.start[0] == c'+' and cell.size == row.number.length):
+                return False
         row.key = pack_chars(row.number.text, row.number.length)
         return row.key != NO_NUMBER
 
