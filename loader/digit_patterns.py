@@ -13,14 +13,17 @@ classes, groups, `|`, `?`, `{n}`, `{n,m}` and `$`. A table answers what `re` ans
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, Protocol
 
 END = 10  # the column of a table that is taken at the end of the digits
 COLUMNS = 11
 NO_MATCH, MATCH, MATCH_LAST_GROUP = 0, 1, 2
 # The largest of phonenumbers 9.0 has 110; this only bounds time and memory.
 MAX_STATES = 2_000
+_MAX_LENGTH = 20  # no phone number is longer
 
 
 class UnsupportedPatternError(ValueError):
@@ -40,6 +43,7 @@ class PatternTable:
     verdict: bytes
 
 
+@cache  # regions that share a calling code share patterns too
 def compile_pattern(pattern: str, *, whole: bool) -> PatternTable:
     """Turn a pattern of phonenumbers' metadata into a table.
 
@@ -68,6 +72,75 @@ def compile_pattern(pattern: str, *, whole: bool) -> PatternTable:
                 order.append(target)
             following.append(numbers[target])
     return PatternTable(following, bytes(verdict))
+
+
+class Description(Protocol):
+    """A phonenumbers.PhoneNumberDesc: a pattern, and the lengths that count."""
+
+    @property
+    def national_number_pattern(self) -> str | None: ...
+    @property
+    def possible_length(self) -> Sequence[int]: ...
+
+
+def any_of(general: Description, kinds: Iterable[Description]) -> str | None:
+    """One pattern that matches just what some kind and `general` match at lengths that count.
+
+    None where no pattern does, because one of them matches at other lengths too.
+    Raises UnsupportedPatternError as compile_pattern does.
+    """
+    patterns = []
+    for kind in kinds:
+        if not kind.national_number_pattern:
+            continue
+        table = compile_pattern(kind.national_number_pattern, whole=True)
+        if not _lengths(table) <= set(kind.possible_length):
+            return None
+        patterns.append(f"(?:{kind.national_number_pattern})")
+    if not patterns or not general.national_number_pattern:
+        return None
+    union = "|".join(patterns)
+    whole = compile_pattern(general.national_number_pattern, whole=True)
+    return union if _covers(whole, compile_pattern(union, whole=True)) else None
+
+
+def _lengths(table: PatternTable) -> set[int]:
+    """The lengths of what the table matches, as far as numbers go."""
+    found = set()
+    states = {1}
+    for length in range(_MAX_LENGTH + 1):
+        if any(_accepts(table, state) for state in states):
+            found.add(length)
+        states = {
+            target
+            for state in states
+            for digit in range(END)
+            if (target := table.following[state * COLUMNS + digit])
+        }
+    return found
+
+
+def _covers(wide: PatternTable, narrow: PatternTable) -> bool:
+    """Whether `wide` matches all that `narrow` matches."""
+    seen = {(1, 1)}
+    waiting = [(1, 1)]
+    while waiting:
+        outer, inner = waiting.pop()
+        if _accepts(narrow, inner) and not _accepts(wide, outer):
+            return False
+        for digit in range(END):
+            pair = (
+                wide.following[outer * COLUMNS + digit],
+                narrow.following[inner * COLUMNS + digit],
+            )
+            if pair[1] and pair not in seen:
+                seen.add(pair)
+                waiting.append(pair)
+    return True
+
+
+def _accepts(table: PatternTable, state: int) -> bool:
+    return bool(table.verdict[state] or table.verdict[table.following[state * COLUMNS + END]])
 
 
 # A thread is a node of the program and whether the last capturing group is set.
@@ -253,7 +326,7 @@ def _parse_count(pattern: str, position: int) -> tuple[int, int, int]:
         if len(counts) not in (1, 2) or not all(count.isdecimal() for count in counts):
             raise UnsupportedPatternError(f"unexpected repetition at {position}")
         low, high = int(counts[0]), int(counts[-1])
-        if not low <= high <= 20:  # no phone number is longer
+        if not low <= high <= _MAX_LENGTH:
             raise UnsupportedPatternError(f"unexpected repetition at {position}")
     else:
         return 1, 1, position

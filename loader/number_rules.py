@@ -416,11 +416,12 @@ def _in_old_form_of(digits: str, region: str) -> Result | None:
         if now and (result := _in_old_form([now], how)):
             return result
     code = str(phonenumbers.country_code_for_region(region))
-    number = None
     try:
-        number = phonenumbers.parse(digits, region)
+        number = phonenumbers.parse(digits, region, keep_raw_input=True)
     except NumberParseException:
         return None
+    if number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
+        return _in_old_form([*_digits_of(number)], _how(plain_numbers.DIALLING_PREFIX, region))
     texts = [code + digits, *_digits_of(number)]
     if digits.startswith(code):
         texts.append(digits)

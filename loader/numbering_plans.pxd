@@ -30,6 +30,7 @@ cdef struct Area:
     Range numbers
     int kinds
     Range kind[MAX_KINDS]
+    Table any_kind          # matches just the numbers in use; none: the ranges have to be asked
     const Area *following
 
 cdef struct Plan:
@@ -62,6 +63,7 @@ cdef struct CallingCodes:
     const OldForm *old_forms[1000]  # known where there is a plan
     int old_form_count[1000]
     bint has_pairs[1000]
+    uint32_t old_lengths[1000]      # bit n: an old form has n digits
     Plan *plan[1000]        # of the main region, which decides what is possible; NULL: not loaded
 
 cdef CallingCodes *calling_codes() noexcept nogil
@@ -130,6 +132,8 @@ cdef inline Length length_of(const Plan *plan, int count) noexcept nogil:
 
 cdef inline bint in_use(const Area *area, const uint8_t *digits, int count) noexcept nogil:
     cdef int index
+    if area.any_kind.following != NULL:
+        return match_whole(&area.any_kind, digits, count)
     if in_range(&area.numbers, digits, count):
         for index in range(area.kinds):
             if in_range(&area.kind[index], digits, count):

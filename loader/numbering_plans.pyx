@@ -10,7 +10,7 @@ from cpython.ref cimport Py_INCREF
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, REGION_CODE_FOR_NON_GEO_ENTITY, PhoneMetadata
 
 from loader import digit_patterns, renumbering
-from loader.digit_patterns import UnsupportedPatternError, compile_pattern
+from loader.digit_patterns import UnsupportedPatternError, any_of, compile_pattern
 
 assert (COLUMNS, END, MATCH_LAST_GROUP) == (
     digit_patterns.COLUMNS, digit_patterns.END, digit_patterns.MATCH_LAST_GROUP
@@ -71,6 +71,7 @@ cdef class _Area:
     cdef Area area
 
     def __cinit__(self, metadata, bint alone):
+        kinds = []
         self.area.leading_digits = _table(None if alone else metadata.leading_digits, False)
         self.area.numbers = _range(metadata.general_desc)
         for kind in _KINDS:
@@ -81,6 +82,8 @@ cdef class _Area:
                 continue  # phonenumbers looks at the fixed line's alone then
             self.area.kind[self.area.kinds] = _range(description)
             self.area.kinds += 1
+            kinds.append(description)
+        self.area.any_kind = _table(any_of(metadata.general_desc, kinds), True)
 
 
 cdef class _Plan:
@@ -157,6 +160,7 @@ cdef int _load_old_forms(int code) except -1:
         forms[row].count = len(rows[row].places)
         forms[row].new_count = len(rows[row].result)
         forms[row].row = rows[row].index
+        _codes.old_lengths[code] |= 1u << forms[row].count
         for at in range(forms[row].count):
             forms[row].may[at] = sum(1 << digit for digit in rows[row].places[at])
         for at in range(forms[row].new_count):

@@ -37,6 +37,7 @@ cdef struct PlainNumber:
 cdef class RegionReader:
     cdef const Plan *plan   # NULL: no region is known
 
-    cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out) noexcept nogil
+    cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out,
+                   bint stored=*) noexcept nogil
 
 cpdef RegionReader reader_for(str region)

@@ -231,6 +231,14 @@ cdef Answer read_in_region(const Plan *plan, const uint8_t *digits, int count,
     return settle_national(main, digits + end, count - end, number, out)
 
 
+cdef inline bint is_abroad(const Plan *plan, const uint8_t *digits, int count) noexcept nogil:
+    """Whether they begin with the region's international prefix."""
+    cdef bint last_group = False
+    return plan.international_prefix.following != NULL and (
+        match_start(&plan.international_prefix, digits, count, &last_group) >= 0
+    )
+
+
 cdef inline bint looks_international(const Plan *plan, const uint8_t *digits, int count,
                                      const Digits *own) noexcept nogil:
     return (
@@ -375,8 +383,9 @@ cdef Answer read_digits(const Plan *plan, const uint8_t *digits, int count,
         return answer
     if answer == ACCEPTED and number.how == WITHOUT_PLUS_ and out.divided:
         return UNCERTAIN
-    if plan != NULL and plan.has_old_forms and own_valid != ACCEPTED and not short_number and (
+    if plan != NULL and own_valid != ACCEPTED and not short_number and (
         count >= MIN_CERTAIN and not (answer == ACCEPTED and number.valid)
+        and (plan.has_old_forms or is_abroad(plan, digits, count))
     ):
         return UNCERTAIN
     if own_answer == ACCEPTED:
@@ -450,6 +459,25 @@ cdef bint is_misshapen(const Digits *number) noexcept nogil:
     return False
 
 
+cdef bint is_canonical(const uint8_t *digits, int count, PlainNumber *out) noexcept nogil:
+    """Whether the digits behind a + are read as they are; `out` then says so."""
+    cdef Digits number
+    cdef int index
+    take(&number, digits, count, INTERNATIONAL_)
+    if settle(&number, out) != ACCEPTED or number.count != count:
+        return False
+    index = read_code(digits, number.code_digits)
+    if codes.has_pairs[index] or codes.old_lengths[index] >> count & 1:
+        return False
+    out.how = INTERNATIONAL_
+    out.tier = VALID_
+    out.text[0] = c'+'
+    for index in range(count):
+        out.text[index + 1] = digits[index] + c'0'
+    out.length = count + 1
+    return True
+
+
 cdef inline bint is_mark(uint8_t character) noexcept nogil:
     """Whether nothing that begins or ends so is one number."""
     return character == c'-' or character == c'/' or character == c'.'
@@ -469,8 +497,12 @@ cdef uint8_t *WITHHELD_KEYS = [2, 6, 6, 6, 9, 6, 6, 8, 7]
 cdef class RegionReader:
     """Reads plain numbers as dialled in one region, or in none; made by reader_for."""
 
-    cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out) noexcept nogil:
-        """Read ASCII or Latin-1 text; DECLINED_ for all that is not plain."""
+    cdef void read(self, const uint8_t *text, Py_ssize_t size, PlainNumber *out,
+                   bint stored=False) noexcept nogil:
+        """Read ASCII or Latin-1 text; DECLINED_ for all that is not plain.
+
+        stored: of a list's row, whose tier is not asked for, and is VALID_ for a canonical number.
+        """
         cdef uint8_t digits[MAX_DIGITS]
         cdef Digits number
         cdef int count = 0
@@ -529,6 +561,8 @@ cdef class RegionReader:
         ):
             return
 
+        if stored and plus and size == count + 1 and is_canonical(digits, count, out):
+            return
         out.divided = dashes == 1 and divided >= MIN_CERTAIN
         if zero < 0:
             answer = read_keys(self.plan, plus, digits, count, &number, out)

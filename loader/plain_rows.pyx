@@ -216,7 +216,9 @@ cdef class PlainReader:
         if cell.size == 10 and cell.start[4] == c'-' and cell.start[7] == c'-':
             return False  # it may be a date
         while True:
-            self._region.read(<const uint8_t *> cell.start, cell.size, &row.number)
+            self._region.read(
+                <const uint8_t *> cell.start, cell.size, &row.number, self._stored
+            )
             if row.number.how != NEEDS_CODE:
                 break
             load_calling_code(row.number.missing_code)
@@ -229,7 +231,7 @@ cdef class PlainReader:
         elif row.number.tier != VALID_ and (
             row.number.tier == IMPOSSIBLE_ or row.number.how == WITHOUT_PLUS_
         ):
-            # Canonical text says the same with and without its marks.
+            # Canonical text has no marks that were left out.
             if not (self._stored and cell.start[0] == c'+' and cell.size == row.number.length):
                 return False
         row.key = pack_chars(row.number.text, row.number.length)
