@@ -104,6 +104,45 @@ def any_of(general: Description, kinds: Iterable[Description]) -> str | None:
     return union if _covers(whole, compile_pattern(union, whole=True)) else None
 
 
+def free_tails(table: PatternTable) -> bytes:
+    """For each state 1 + n where just every n digits more make a match, else 0.
+
+    Most of a number's digits are free, and need not be looked at.
+    """
+    tails = bytearray(len(table.verdict))
+    for state in _backwards(table):
+        following = table.following[state * COLUMNS : state * COLUMNS + END]
+        if _accepts(table, state):
+            tails[state] = not any(following)
+        else:
+            first = tails[following[0]]
+            if first and all(tails[target] == first for target in following):
+                tails[state] = first + 1
+    return bytes(tails)
+
+
+def _backwards(table: PatternTable) -> list[int]:
+    """The states but the dead one, each behind all that follow it; a pattern has no loops."""
+    order: list[int] = []
+    waiting = [1]
+    seen = {0}
+    while waiting:
+        state = waiting[-1]
+        missing = [
+            target
+            for target in table.following[state * COLUMNS : state * COLUMNS + END]
+            if target not in seen
+        ]
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        if state not in seen:
+            seen.add(state)
+            order.append(state)
+    return order
+
+
 def _lengths(table: PatternTable) -> set[int]:
     """The lengths of what the table matches, as far as numbers go."""
     found = set()

@@ -320,7 +320,8 @@ def _from_abroad(digits: str, region: str | None, divided: bool) -> Result | Non
     settled = _settle("+" + digits)
     result = _possible(settled, _how(plain_numbers.WITHOUT_PLUS)) if settled else None
     if result is None or result.tier != "valid":
-        result = _in_old_form([digits], _how(plain_numbers.WITHOUT_PLUS)) or result
+        texts = [digits, *_digits_of(settled)]
+        result = _in_old_form(texts, _how(plain_numbers.WITHOUT_PLUS)) or result
     return _UNDECIDED if result and divided else result
 
 

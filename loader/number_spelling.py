@@ -55,7 +55,6 @@ _ADDRESS = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::\d+)?")
 _CROSSED_OUT = re.compile(r"(?:/|[!;~>-]) *[/!;~>-]* *[+(\d]")
 _SEPARATORS = re.compile(r"[;,|&/]|\s(?:or|and|lub|oder|und|ou|et|o|y|e|i)\s", re.IGNORECASE)
 _MASKED = re.compile(r"[+(]?[\d][\d .()-]*[*xX?_\u2022\u25cf\u2026#]{2,}[ .()-]*\d[\d .()-]*")
-_STAR_INSIDE = re.compile(r"[+(]?\d[^*#]*\*.*\d")
 _DIVISION = re.compile(r"[-/]")
 
 
@@ -121,6 +120,8 @@ def spelled(text: str) -> Spelling:
         raise SpellingError("no number")
     if keys.startswith("#") and keys[1:].isdecimal() and len(keys) > _MIN_NUMBER:
         raise SpellingError("crossed out or commented out with #")
+    if keys[:1] not in "*#" and "*" in keys.rstrip("*"):
+        raise SpellingError("digits of it are masked")
     without_zero = text.replace("(0)", "", 1).translate(_BETWEEN) if "(0)" in text else ""
     return Spelling(keys, without_zero, extension, repaired, _is_divided(text))
 
@@ -157,7 +158,9 @@ def _refuse(text: str) -> None:
         raise SpellingError("crossed out or commented out")
     if _is_two(text):
         raise SpellingError("two numbers; write each in a row of its own")
-    if _MASKED.fullmatch(text) or (text[:1] not in "*#" and _STAR_INSIDE.match(text)):
+    if all(_digits(part) >= _MIN_NUMBER for part in _ends(text)):
+        raise SpellingError("two numbers with a dash between them")
+    if _MASKED.fullmatch(text):
         raise SpellingError("digits of it are masked")
     if text[-1:] in ("-", "/", "~"):
         raise SpellingError("part of a range")
@@ -181,5 +184,10 @@ def _digits(text: str) -> int:
 
 
 def _is_divided(text: str) -> bool:
+    return _digits(_ends(text)[0]) >= _MIN_NUMBER
+
+
+def _ends(text: str) -> tuple[str, str]:
+    """What stands before and behind the only dash or slash; blank without one."""
     parts = _DIVISION.split(text)
-    return len(parts) == 2 and _digits(parts[0]) >= _MIN_NUMBER
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", "")

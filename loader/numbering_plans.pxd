@@ -31,6 +31,7 @@ cdef struct Area:
     int kinds
     Range kind[MAX_KINDS]
     Table any_kind          # matches just the numbers in use; none: the ranges have to be asked
+    const uint8_t *free_tails   # of any_kind, by state: digit_patterns.free_tails
     const Area *following
 
 cdef struct Plan:
@@ -132,8 +133,15 @@ cdef inline Length length_of(const Plan *plan, int count) noexcept nogil:
 
 cdef inline bint in_use(const Area *area, const uint8_t *digits, int count) noexcept nogil:
     cdef int index
+    cdef int state = 1
     if area.any_kind.following != NULL:
-        return match_whole(&area.any_kind, digits, count)
+        for index in range(count):
+            if area.free_tails[state]:
+                return area.free_tails[state] == 1 + count - index
+            state = area.any_kind.following[state * COLUMNS + digits[index]]
+        return area.any_kind.verdict[state] or (
+            area.any_kind.verdict[area.any_kind.following[state * COLUMNS + END]]
+        )
     if in_range(&area.numbers, digits, count):
         for index in range(area.kinds):
             if in_range(&area.kind[index], digits, count):

@@ -10,7 +10,7 @@ from cpython.ref cimport Py_INCREF
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, REGION_CODE_FOR_NON_GEO_ENTITY, PhoneMetadata
 
 from loader import digit_patterns, renumbering
-from loader.digit_patterns import UnsupportedPatternError, any_of, compile_pattern
+from loader.digit_patterns import UnsupportedPatternError, any_of, compile_pattern, free_tails
 
 assert (COLUMNS, END, MATCH_LAST_GROUP) == (
     digit_patterns.COLUMNS, digit_patterns.END, digit_patterns.MATCH_LAST_GROUP
@@ -69,6 +69,7 @@ cdef Range _range(description):
 
 cdef class _Area:
     cdef Area area
+    cdef bytes tails  # which area.free_tails points into
 
     def __cinit__(self, metadata, bint alone):
         kinds = []
@@ -83,7 +84,11 @@ cdef class _Area:
             self.area.kind[self.area.kinds] = _range(description)
             self.area.kinds += 1
             kinds.append(description)
-        self.area.any_kind = _table(any_of(metadata.general_desc, kinds), True)
+        pattern = any_of(metadata.general_desc, kinds)
+        self.area.any_kind = _table(pattern, True)
+        if pattern:
+            self.tails = free_tails(compile_pattern(pattern, whole=True))
+            self.area.free_tails = self.tails
 
 
 cdef class _Plan:

@@ -58,15 +58,16 @@ cdef enum Answer:
 cdef struct Digits:
     int count
     int how
-    int code_digits     # of the calling code at the start
-    bint possible       # phonenumbers calls it so; code_digits is right and its plan is loaded
+    int code            # the calling code at the start
+    int code_digits     # of it
+    bint possible       # phonenumbers calls it so; its code is found and its plan loaded
     bint valid          # and it was found to be in use
     uint8_t digit[BUFFER]
 
 cdef CallingCodes *codes = calling_codes()
 
 
-cdef Answer is_valid(Digits *number, PlainNumber *out) noexcept nogil:
+cdef inline Answer is_valid(Digits *number, PlainNumber *out) noexcept nogil:
     """phonenumbers.is_valid_number of a possible number; others are not valid."""
     cdef Answer answer
     if number.valid:
@@ -84,8 +85,8 @@ cdef Answer find_in_use(const Digits *number, PlainNumber *out) noexcept nogil:
     cdef bint last_group = False
     if not number.possible:
         return REFUSED
-    out.missing_code = read_code(number.digit, number.code_digits)
-    plan = codes.plan[out.missing_code]
+    out.missing_code = number.code
+    plan = codes.plan[number.code]
     if not plan.usable:
         return UNCERTAIN
     area = plan.areas
@@ -148,8 +149,9 @@ cdef Answer settle(Digits *number, PlainNumber *out) noexcept nogil:
         number.code_digits = find_code(number.digit, number.count)
         if number.code_digits == 0:
             return REFUSED
-        out.missing_code = read_code(number.digit, number.code_digits)
-        plan = codes.plan[out.missing_code]
+        number.code = read_code(number.digit, number.code_digits)
+        out.missing_code = number.code
+        plan = codes.plan[number.code]
         if plan == NULL:
             return CODE_MISSING
         if not plan.usable:
@@ -448,7 +450,7 @@ cdef Answer tier_of(Digits *number, PlainNumber *out) noexcept nogil:
 
 cdef bint is_misshapen(const Digits *number) noexcept nogil:
     """Whether a possible number is one in use with digits too many or too few."""
-    cdef const Area *area = codes.plan[read_code(number.digit, number.code_digits)].areas
+    cdef const Area *area = codes.plan[number.code].areas
     cdef int index
     while area != NULL:
         for index in range(area.kinds):
@@ -466,8 +468,7 @@ cdef bint is_canonical(const uint8_t *digits, int count, PlainNumber *out) noexc
     take(&number, digits, count, INTERNATIONAL_)
     if settle(&number, out) != ACCEPTED or number.count != count:
         return False
-    index = read_code(digits, number.code_digits)
-    if codes.has_pairs[index] or codes.old_lengths[index] >> count & 1:
+    if codes.has_pairs[number.code] or codes.old_lengths[number.code] >> count & 1:
         return False
     out.how = INTERNATIONAL_
     out.tier = VALID_
@@ -478,8 +479,17 @@ cdef bint is_canonical(const uint8_t *digits, int count, PlainNumber *out) noexc
     return True
 
 
+cdef inline bint begins_or_ends_with_a_mark(const uint8_t *text, Py_ssize_t size) noexcept nogil:
+    """Whether there is one that no number begins or ends with; there is a digit somewhere."""
+    while text[0] == c' ':
+        text += 1
+        size -= 1
+    while text[size - 1] == c' ':
+        size -= 1
+    return is_mark(text[0]) or is_mark(text[size - 1])
+
+
 cdef inline bint is_mark(uint8_t character) noexcept nogil:
-    """Whether nothing that begins or ends so is one number."""
     return character == c'-' or character == c'/' or character == c'.'
 
 
@@ -552,7 +562,9 @@ cdef class RegionReader:
                 return
         # What these may be else, or what they are called, is for number_spelling to say.
         if (
-            (spaced and count - spaced >= MIN_CERTAIN) or count == 0 or is_mark(text[0]) or is_mark(text[size - 1])
+            count == 0 or (spaced and count - spaced >= MIN_CERTAIN)
+            or (dashes == 1 and divided >= MIN_CERTAIN and count - divided >= MIN_CERTAIN)
+            or begins_or_ends_with_a_mark(text, size)
             or (dashes == 2 and count <= 8)
             or (dots and (dots != 2 or count <= 8) and (dots == 3 or count <= 8
                                                         or behind_dot >= count - 2))
@@ -572,13 +584,15 @@ cdef class RegionReader:
             if answer == CODE_MISSING:
                 out.how = NEEDS_CODE
             return
-        if number.valid and codes.has_pairs[read_code(number.digit, number.code_digits)]:
+        if number.valid and codes.has_pairs[number.code]:
             answer = renumber(&number, out)
             if answer == UNCERTAIN or answer == CODE_MISSING:
                 out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
                 return
         out.how = number.how
-        if number.how != SHORT_ and number.how != NOT_FULL_:
+        if number.valid:
+            out.tier = VALID_
+        elif number.how != SHORT_ and number.how != NOT_FULL_:
             answer = tier_of(&number, out)
             if answer != ACCEPTED:
                 out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
