@@ -1,43 +1,23 @@
 """Entries that would cut off far more than somebody meant: held back unless the operator insists.
 
-That is a prefix that covers more than a million numbers, an emergency or public short number, and
-a number of our own: one that a route presents or that a forwarding is for.
+That is what covers more than a million subscriber lines, an emergency or public short number, and a
+number of our own: one that a route presents or that a forwarding is for.
 """
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+from phonenumbers import PhoneMetadata
 
-from loader.digit_patterns import (
-    COLUMNS,
-    END,
-    PatternTable,
-    UnsupportedPatternError,
-    compile_pattern,
-)
 from loader.edit_table import entry_key_of
 from loader.key_table import KeyTable
 from loader.list_keys import ListKeys
+from loader.numbers_in_use import groups, possible_lengths
 from loader.store import BadValueError, is_prefix
 
 MAX_COVERED = 1_000_000
 _EMERGENCY_EVERYWHERE = frozenset({"112", "911"})  # on every network: 3GPP TS 22.101, 10.1.1
-_MAX_E164 = 15
-# In this order phonenumbers asks for them; see numbering_plans.
-_KINDS = (
-    "premium_rate",
-    "toll_free",
-    "shared_cost",
-    "voip",
-    "personal_number",
-    "pager",
-    "uan",
-    "voicemail",
-    "fixed_line",
-    "mobile",
-)
 
 
 class DangerousEntryError(BadValueError):
@@ -66,15 +46,28 @@ class Guard:
 
     def check(self, number: str) -> None:
         """Raises DangerousEntryError for a canonical number, prefix or "anonymous" to hold back."""
-        problem = self._problem(number)
-        if problem:
-            raise DangerousEntryError(f"held back: {number} {problem} (--yes-really takes it)")
+        self.check_all((number,))
+
+    def check_all(self, numbers: Sequence[str]) -> None:
+        """The same for all entries that one text stands for, such as those of a range.
+
+        What they cover counts together: a range of several prefixes is held back as one prefix is.
+        """
+        lines = sum(covered_lines(number) if is_prefix(number) else 1 for number in numbers)
+        if lines > MAX_COVERED:
+            first, *others = numbers
+            more = f" with {len(others):,} more" if others else ""
+            raise DangerousEntryError(
+                f"held back: {first}{more} covers {lines:,} numbers, more than {MAX_COVERED:,} "
+                "(--yes-really takes it)"
+            )
+        for number in numbers:
+            problem = self._problem(number)
+            if problem:
+                raise DangerousEntryError(f"held back: {number} {problem} (--yes-really takes it)")
 
     def _problem(self, number: str) -> str:
         if is_prefix(number):
-            count = covered_numbers(number)
-            if count > MAX_COVERED:
-                return f"covers {count:,} numbers, more than {MAX_COVERED:,}"
             if self.keys.any_below(int(number[1:-1])):
                 return "covers numbers of our own"
         elif number[0] != "+" and is_public_short_number(number, self._region):
@@ -84,64 +77,31 @@ class Guard:
         return ""
 
 
-@cache
-def covered_numbers(prefix: str) -> int:
-    """How many numbers of the world's numbering plans begin with a prefix such as "+48700*".
+@lru_cache(4096)
+def covered_lines(prefix: str) -> int:
+    """How many subscriber lines a prefix such as "+48700*" covers, by the world's numbering plans.
 
-    Numbers in use by phonenumbers' metadata; where there are none under the prefix, possible ones.
+    Where all numbers in use that begin alike have one length, that is how many there are. Where
+    they have several, as in Germany and Austria, the longer ones are extensions behind the shorter:
+    they are other ways to divide the same numbers, and adding them up counts a line many times. So
+    numbers are counted at one length, the middle one (of two, the longer) of all lengths in use
+    among numbers with the same country code and the same first four national digits. It is the
+    length of an ordinary line: 11 digits for +4930 (Berlin), of 7 to 15. Under a prefix that has no
+    numbers of that length, the next longer length counts.
+
+    Under a prefix without numbers in use, all that the plan allows are counted at their longest:
+    nothing says how few of them there are.
     """
-    digits = prefix[1:-1]
-    in_use = possible = 0
-    for code, regions in COUNTRY_CODE_TO_REGION_CODE.items():
-        if not (digits.startswith(str(code)) or str(code).startswith(digits)):
-            continue
-        national = digits[len(str(code)) :]
-        for region in regions:
-            metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
-            general = metadata and metadata.general_desc
-            assert metadata
-            assert general
-            kinds = [kind for name in _KINDS if (kind := getattr(metadata, name))]
-            ranges = {(kind.national_number_pattern, tuple(kind.possible_length)) for kind in kinds}
-            in_use += sum(_count(pattern, lengths, national) for pattern, lengths in ranges)
-            possible += _possible(general.possible_length, national)
-    return in_use or possible or 10 ** (_MAX_E164 - len(digits))
+    start = prefix[1:-1]
+    lines = sum(group.alike * _lines(group.counts, group.below) for group in groups(start))
+    return lines or 10 ** (max(possible_lengths(start), default=len(start)) - len(start))
 
 
-def _possible(lengths: Iterable[int], start: str) -> int:
-    return sum(10 ** (length - len(start)) for length in lengths if length >= len(start))
-
-
-def _count(pattern: str | None, lengths: Iterable[int], start: str) -> int:
-    """How many numbers of these lengths match the pattern and begin with `start`."""
-    if not pattern:
+def _lines(counts: Mapping[int, int], below: Mapping[int, int]) -> int:
+    if not below:
         return 0
-    lengths = [length for length in lengths if length >= len(start)]
-    try:
-        table = compile_pattern(pattern, whole=True)
-    except UnsupportedPatternError:
-        return _possible(lengths, start)
-    state = 1
-    for digit in start:
-        state = table.following[state * COLUMNS + int(digit)]
-    return sum(_count_from(table, {state: 1}, length - len(start)) for length in lengths)
-
-
-def _count_from(table: PatternTable, states: dict[int, int], digits: int) -> int:
-    """How many strings of so many digits match from these states, each reached in so many ways."""
-    for _ in range(digits):
-        reached: dict[int, int] = {}
-        for state, ways in states.items():
-            for digit in range(10):
-                target = table.following[state * COLUMNS + digit]
-                if target:
-                    reached[target] = reached.get(target, 0) + ways
-        states = reached
-    return sum(
-        ways
-        for state, ways in states.items()
-        if table.verdict[state] or table.verdict[table.following[state * COLUMNS + END]]
-    )
+    middle = sorted(counts)[len(counts) // 2]
+    return below[min((length for length in below if length >= middle), default=max(below))]
 
 
 @cache

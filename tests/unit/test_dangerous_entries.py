@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-import phonenumbers
 import pytest
 
 from loader.csv_store import CsvStore
-from loader.dangerous_entries import DangerousEntryError, Guard, covered_numbers
+from loader.dangerous_entries import MAX_COVERED, DangerousEntryError, Guard, covered_lines
 from loader.list_keys import list_keys
+from loader.number_ranges import expand
+from loader.numbers import read_number
+from loader.numbers_in_use import counts_by_length
 from loader.store import Entry
-from tests.support.number_spellings import e164
 from tests.support.shell import Shell
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -59,24 +60,86 @@ def test_emergency_numbers_count_without_a_region() -> None:
             Guard(None).check(number)
 
 
-@pytest.mark.parametrize("region", ["PL", "GB", "US", "FR", "AT", "IT", "BR"])
-def test_covered_numbers_are_those_that_phonenumbers_calls_valid(region: str) -> None:
-    example = phonenumbers.example_number(region)
-    assert example
-    prefix = f"{e164(example)[:-3]}*"
-    longest = 15 - len(prefix[1:-1])
-    # Longer numbers come in whole thousands: one of each is asked about.
-    valid = is_valid(prefix[:-1]) + sum(
-        10 ** max(size - 3, 0) * is_valid(f"{prefix[:-1]}{rest:0{min(size, 3)}}{'0' * (size - 3)}")
-        for size in range(1, longest + 1)
-        for rest in range(10 ** min(size, 3))
-    )
-    assert valid
-    assert covered_numbers(prefix) == valid
+NO_DANGER = [
+    ("+48700*", 1_000_000),
+    ("+48600*", 1_000_000),
+    ("+48600100*", 1_000),
+    ("+44207946*", 10_000),
+    ("+1202555*", 10_000),
+    # Germany, Austria, Italy: the same digits are one line or the start of longer ones.
+    ("+492012464*", 1_000),
+    ("+4920124*", 100_000),
+    ("+431588*", 100_000),
+    ("+43158858*", 1_000),
+    ("+39061234*", 1_000),
+    ("+35226*", 1_000_000),
+    ("+33162*", 1_000_000),
+]
+DANGER = [
+    ("+4930*", 10_000_000),  # Berlin
+    ("+49201*", 10_000_000),  # Essen
+    ("+431*", 80_000_010),  # Vienna; the ten are its shortest numbers, 111 and a digit
+    ("+43316*", 10_000_000),  # Graz
+    ("+3906*", 10_000_000),  # Rome
+    ("+1202*", 8_000_000),  # Washington
+    ("+1800*", 8_100_000),  # one range of 25 countries, and not 25 ranges
+    ("+4870*", 7_000_000),
+    ("+48990*", 10_000_000),  # nothing in use: the longest numbers that the plan allows
+    ("+999*", 10**12),
+]
 
 
-def is_valid(text: str) -> bool:
-    return phonenumbers.is_valid_number(phonenumbers.parse(text))
+@pytest.mark.parametrize(("prefix", "lines"), [*NO_DANGER, *DANGER])
+def test_a_prefix_is_judged_by_the_numbering_plan(prefix: str, lines: int) -> None:
+    assert covered_lines(prefix) == lines
+    guard = Guard("PL")
+    if lines <= MAX_COVERED:
+        guard.check(prefix)
+        return
+    with pytest.raises(DangerousEntryError, match=f"covers {lines:,} numbers, more than"):
+        guard.check(prefix)
+
+
+@pytest.mark.parametrize("start", ["48", "49", "4930", "492012", "43", "4315", "1", "39", "352"])
+def test_a_longer_prefix_never_covers_more(start: str) -> None:
+    in_use = [longer for digit in "0123456789" if counts_by_length(longer := start + digit)]
+    assert len(in_use) > 4
+    for longer in in_use:
+        assert covered_lines(f"+{longer}*") <= covered_lines(f"+{start}*")
+
+
+@pytest.mark.parametrize("text", ["600XXXXXX", "600000000-600999999", "60[0-4]XXXXXX", "60XXXXXXX"])
+def test_a_mask_or_range_is_judged_as_the_prefix_for_it_would_be(text: str) -> None:
+    entries = expand(text, "PL", read_number)
+    assert entries
+    guard = Guard("PL")
+    if text.startswith("600"):
+        guard.check_all(entries)
+        return
+    with pytest.raises(DangerousEntryError, match=r"covers .* numbers, more than 1,000,000"):
+        guard.check_all(entries)
+
+
+def test_entries_of_one_text_count_together() -> None:
+    entries = ["+48600*", "+48601*"]
+    for entry in entries:
+        Guard("PL").check(entry)
+    with pytest.raises(
+        DangerousEntryError, match=r"held back: \+48600\* with 1 more covers 2,000,000 numbers"
+    ):
+        Guard("PL").check_all(entries)
+
+
+def test_each_entry_of_a_text_is_checked() -> None:
+    guard = Guard("PL", ["+48221234567"], [OWN])
+    guard.check_all(["+48600100200", "+48600100201"])
+    for entries, problem in [
+        (["+48600100200", "+48221234567"], r"\+48221234567 is a number of our own"),
+        (["+4860010020*", "+4822123456*"], r"\+4822123456\* covers numbers of our own"),
+        (["111", "112", "113"], "112 is an emergency or public short number"),
+    ]:
+        with pytest.raises(DangerousEntryError, match=f"held back: {problem}"):
+            guard.check_all(entries)
 
 
 @pytest.fixture
