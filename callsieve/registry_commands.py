@@ -24,12 +24,10 @@ from callsieve.stores import (
 from loader.attached_list import new_attached
 from loader.change_log import this_process
 from loader.publishing import too_old
-from loader.registry_file import FORMATS, NORTH_AMERICAN
+from loader.registries import FORMATS, registry_named
 from loader.store import BadValueError, parse_date, quoted
 from lookup_core import PublishedList
 
-# How old a copy may be that is dialled from: 16 CFR 310.4(b)(3)(iv), and the CRTC's rules, II.8.
-REGISTRY_MAX_AGE = 31
 SOME_REJECTED = 3
 _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
 
@@ -38,7 +36,9 @@ _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
     "attach",
     epilog=epilog(
         "callsieve list attach 'US registry' --format ftc /srv/dnc/2026-11-01.txt\n"
-        "callsieve list attach TPS --format numbers --as-of 2026-11-01 --max-age 28 tps.txt"
+        "callsieve list attach TPS --format tps --as-of 2026-11-01 tps.zip\n"
+        "callsieve list attach Partners --format numbers --max-age 7 partners.txt",
+        exit3="some rows could not be read",
     ),
 )
 @click.argument("name")
@@ -47,8 +47,10 @@ _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
     "--format",
     "file_format",
     type=click.Choice(FORMATS),
+    metavar="REGISTRY",
     required=True,
-    help="ftc, crtc: rows such as 201,5550123; numbers: one number a line.",
+    help=f"Whose FILE it is: {', '.join(FORMATS[:-1])}, or {FORMATS[-1]} for any list with one"
+    " number a line. docs/reference.md has a table of them.",
 )
 @click.option(
     "--as-of",
@@ -60,8 +62,8 @@ _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
     "--max-age",
     type=click.IntRange(1, 3650),
     metavar="DAYS",
-    help="How old the numbers may be; then the list is unavailable.  [default: 31 for ftc and crtc,"
-    " else any]",
+    help="How old the numbers may be; then the list is unavailable.  [default: what the registry's"
+    " rules say, 31 for ftc; any for numbers]",
 )
 @reason_option
 @store_option
@@ -78,14 +80,24 @@ def attach(
 ) -> None:
     """Make NAME the numbers of a registry's FILE, which stays where it is and is not copied.
 
+    FILE is taken as it was downloaded: rows, a zip of them, or the XML of ftc and crtc. It is
+    refused when it is empty, cut off, mostly unreadable or a file of changes, and what was attached
+    before stays. Numbers without a country code are read in the registry's country.
+
     FILE must not be changed. When there is a new full file, attach that one under the same name;
     apply change files with `callsieve list update`. Past its maximum age the list is unavailable:
     campaigns and callbacks that use it do not dial. Single numbers cannot be added to it.
     """
     with opened(url, create=True) as place:
         region = place.region
-        if max_age is None and file_format in NORTH_AMERICAN:
-            max_age = REGISTRY_MAX_AGE
+        registry = registry_named(file_format)
+        if max_age is None:
+            max_age = registry.max_age
+        elif registry.max_age and max_age > registry.max_age:
+            warn(
+                f"--max-age {max_age}: {registry.name} allows {registry.max_age} days"
+                f" ({registry.age_source})"
+            )
         day = parse_date(as_of) if as_of else _days(file)[-1] if _days(file) else None
         with progress_bar(file) as progress:
             attached = new_attached(file, file_format, region, day, max_age, progress)
@@ -136,7 +148,7 @@ def update(
     """Apply a registry's change FILE to the attached list NAME: rows with A (added) or D (deleted).
 
     Change files are applied in order: FILE is refused unless it has the changes since the day whose
-    numbers the list has.
+    numbers the list has. A full file is refused: use `callsieve list attach` for it.
     """
     with opened(url) as place:
         region = place.region

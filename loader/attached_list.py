@@ -10,19 +10,18 @@ import json
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from loader.csv_list import system_errors
 from loader.edit_table import entry_key_of
 from loader.list_keys import ListKeys
-from loader.registry_file import FORMATS, RegistryFile
+from loader.registries import registry_named
+from loader.registry_file import ChangeCounts, RegistryFile
 from loader.registry_rows import without
-from loader.store import BadValueError, Entry, Reject, StoreError, escaped, quoted
+from loader.store import BadValueError, Entry, Reject, StoreError, escaped
 
 MAX_SETTINGS = 1_000_000
-SAMPLE_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +91,34 @@ def new_attached(
     max_age: int | None,
     progress: Callable[[int], object],
 ) -> Attached:
-    """Look at a registry's file. as_of: None is the day that the file was last written.
+    """Look at a registry's file, all of it. as_of: None is the day that the file was last written.
 
-    progress: told how many bytes were read. Raises BadValueError when its first rows are not of
-    this format, StoreError.
+    progress: told how many bytes were read. Raises BadValueError when it is not a full file of this
+    format, or cannot be the file as the registry made it; StoreError.
     """
-    if file_format not in FORMATS:
-        raise BadValueError(f"format: expected one of {', '.join(FORMATS)}, found {file_format}")
-    rows = list(islice(RegistryFile(file, file_format, region).entries(), SAMPLE_ROWS))
-    rejects = [row for row in rows if isinstance(row, Reject)]
-    if not rows:
-        raise BadValueError(f"{file}: expected rows of numbers, found none")
-    if 2 * len(rejects) > len(rows):
-        first = rejects[0]
-        raise BadValueError(
-            f"{file} line {first.line}: expected a file of the format {file_format},"
-            f" found {quoted(first.text)}: {first.reason}"
-        )
+    registry = registry_named(file_format)
     sha256 = hashlib.sha256()
-    with system_errors(file), file.open("rb") as data:
+
+    def seen(piece: bytes) -> None:
+        sha256.update(piece)
+        progress(len(piece))
+
+    with system_errors(file):
         status = file.stat()
-        while piece := data.read(1 << 20):
-            sha256.update(piece)
-            progress(len(piece))
+    RegistryFile(file, file_format, region).check(seen)
+    with system_errors(file):
+        after = file.stat()
+    if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+        raise BadValueError(f"{escaped(str(file))}: expected a file that stays, found it changed")
     written = datetime.datetime.fromtimestamp(status.st_mtime).date()
     day = as_of or written
     if day > datetime.date.today():
         raise BadValueError(f"as of: expected a day that has come, found {day}")
+    if registry.ended and day >= registry.ended:
+        raise BadValueError(
+            f"as of: expected a day before {registry.ended}, when the registry {registry.name}"
+            f" ended, found {day}"
+        )
     return Attached(
         file_format,
         str(file.resolve()),
@@ -147,33 +147,9 @@ def with_change(attached: Attached, change: AppliedChange) -> Attached:
     return replace(attached, changes=(*attached.changes, change))
 
 
-@dataclass
-class ChangeCounts:
-    """Rows of a change file."""
-
-    added: int = 0
-    removed: int = 0
-    rejected: int = 0
-
-
 def count_changes(file: Path, file_format: str, region: str | None) -> ChangeCounts:
-    """Raises BadValueError when no row can be read, StoreError."""
-    counts = ChangeCounts()
-    reject = None
-    for what in RegistryFile(file, file_format, region).changes():
-        if isinstance(what, Reject):
-            counts.rejected += 1
-            reject = reject or what
-        elif what[0]:
-            counts.added += 1
-        else:
-            counts.removed += 1
-    if reject and not (counts.added or counts.removed):
-        raise BadValueError(
-            f"{file} line {reject.line}: expected rows with A or D, found {quoted(reject.text)}:"
-            f" {reject.reason}"
-        )
-    return counts
+    """Raises BadValueError when it is no change file, cut off or mostly unreadable, StoreError."""
+    return RegistryFile(file, file_format, region).check_changes()
 
 
 class AttachedList:

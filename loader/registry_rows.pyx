@@ -6,7 +6,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 
 from loader.key_table cimport KeyTable
-from loader.plain_rows cimport line_size
+from loader.plain_rows cimport PlainReader, PlainRow, Walk, line_size, walk_from
+from lookup_core.packing cimport is_e164
+
+from loader.plain_numbers import UNKNOWN_RANGE
+
+cdef int KEPT = UNKNOWN_RANGE
 
 cdef enum:
     ROW = 11            # 3 digits, a comma, 7 digits
@@ -14,9 +19,22 @@ cdef enum:
 
 cdef extern from *:
     """
+    #include "digits.h"
+
     #define CALLSIEVE_NORTH_AMERICA UINT64_C(10000000000)
+
+    /* Whether the first 11 characters are 201,5550123 or the like. */
+    static inline int cs_is_area_code_row(const char *text) {
+        const uint64_t comma = ',' ^ '0';
+        uint64_t first, last; /* 8 each, with the comma in the middle of both */
+        memcpy(&first, text, 8);
+        memcpy(&last, text + 3, 8);
+        return text[3] == ',' && text[0] >= '2' && cs_are_digits(first ^ comma << 24) &&
+               cs_are_digits(last ^ comma);
+    }
     """
     const uint64_t NORTH_AMERICA "CALLSIEVE_NORTH_AMERICA"  # calling code 1 before 10 digits
+    int cs_is_area_code_row(const char *text) noexcept nogil
 
 
 cdef inline uint64_t north_american(const char *text, Py_ssize_t size,
@@ -39,6 +57,23 @@ cdef inline uint64_t north_american(const char *text, Py_ssize_t size,
                 return 0
             value = value * 10 + digit
     return NORTH_AMERICA + value
+
+
+def count_north_american(bytes buffer not None, Py_ssize_t at):
+    """What collect_north_american gives, without the keys."""
+    cdef const char *text = PyBytes_AS_STRING(buffer)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(buffer)
+    cdef Py_ssize_t taken
+    cdef int lines = 0
+    while end - at > ROW:
+        taken = ROW + 1
+        if text[at + ROW] != c'\n' and line_size(text + at, end - at, &taken) != ROW:
+            break
+        if not cs_is_area_code_row(text + at):
+            break
+        at += taken
+        lines += 1
+    return at, lines
 
 
 def collect_north_american(bytes buffer not None, Py_ssize_t at, c_array keys not None):
@@ -85,6 +120,23 @@ def find_north_american(bytes buffer not None, Py_ssize_t at, uint64_t number):
         lines += 1
         if key == number:
             return at, lines, at - taken
+
+
+def collect_numbers(PlainReader reader not None, bytes buffer not None, Py_ssize_t at,
+                    c_array keys not None):
+    """Put the keys of the plain rows from buffer[at] on that have a full number into keys.
+
+    Gives where the first row is that is not plain, not whole or has no full number, and the lines
+    before it. An extension is no full number, nor is what no numbering plan has room for.
+    """
+    cdef Walk walk = walk_from(buffer, at)
+    cdef Py_ssize_t count = len(keys)
+    cdef PlainRow row
+    while reader.next(&walk, &row) and is_e164(row.key) and row.number.how != KEPT:
+        resize_smart(keys, count + 1)
+        keys.data.as_ulonglongs[count] = row.key
+        count += 1
+    return walk.at, walk.lines
 
 
 def without(c_array keys not None, c_array dropped not None) -> None:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from loader.csv_store import CsvStore
 from loader.list_keys import ListKeys, list_keys
-from loader.numbers import read_entry
+from loader.numbers import read_number
 from loader.registry_file import RegistryFile
 from loader.store import Entry
 from tests.support.killing import killed_before
+from tests.support.registry_files import numbers, registry
 from tests.support.shell import Shell, polish_shell
 
 TODAY = datetime.date.today()
@@ -29,20 +30,6 @@ OUTBOUND = ["decide", "--flow", "outbound", "--campaign", "Spring", "--caller", 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return polish_shell(tmp_path)
-
-
-def registry(shell: Shell, name: str, text: str) -> str:
-    file = shell.directory.parent / name
-    file.write_text(text)
-    return str(file)
-
-
-def numbers(shell: Shell, name: str = "US") -> list[str]:
-    return [
-        row.number
-        for row in CsvStore(shell.directory).entries(name, "PL")
-        if isinstance(row, Entry)
-    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
@@ -62,8 +49,9 @@ def test_a_registry_of_area_codes_is_a_list(shell: Shell, file_format: str, end:
 
 def test_numbers_one_a_line(shell: Shell) -> None:
     file = registry(shell, "tps.csv", "number,since\n600100200,2026\n+441632960001\n500\n")
-    shell.run("list", "attach", "TPS", "--format", "numbers", file)
-    assert numbers(shell, "TPS") == ["+48600100200", "+441632960001", "500"]
+    output = shell.run("list", "attach", "TPS", "--format", "numbers", file, code=3).output
+    assert "line 4: '500': expected a full number, found an extension" in output
+    assert numbers(shell, "TPS") == ["+48600100200", "+441632960001"]
 
 
 def test_rows_that_cannot_be_read_are_told(shell: Shell) -> None:
@@ -140,7 +128,9 @@ def test_a_change_file_that_says_nothing_is_refused(shell: Shell) -> None:
     file = registry(shell, "us-2026-01-01.txt", "201,5550123\n")
     shell.run("list", "attach", "US", "--format", "ftc", file)
     bad = registry(shell, "c-2026-01-01-2026-01-02.txt", "201,5550123\n")
-    assert "expected one cell with A or D" in shell.run("list", "update", "US", bad, code=2).output
+    assert (
+        "found a full one: '201,5550123'" in shell.run("list", "update", "US", bad, code=2).output
+    )
     unnamed = registry(shell, "c.txt", "201,5550123,A\n")
     assert (
         "expected --since and --as-of" in shell.run("list", "update", "US", unnamed, code=2).output
@@ -258,12 +248,17 @@ ROWS = st.sampled_from(
         "+48600100200",
         "600 100 200",
         "112",
+        "*30",
+        "+48700*",
+        "+999123456789",
+        "anonymous",
+        "2026-01-01",
     ]
 )
 
 
 @settings(deadline=None)
-@given(st.lists(ROWS, max_size=8), st.sampled_from(["ftc", "numbers"]), st.booleans())
+@given(st.lists(ROWS, max_size=8), st.sampled_from(["ftc", "numbers", "tps"]), st.booleans())
 def test_both_ways_of_reading_agree(rows: list[str], file_format: str, ended: bool) -> None:
     with tempfile.NamedTemporaryFile("w", newline="") as out:
         out.write("\n".join(rows) + "\n" * ended)
@@ -277,9 +272,10 @@ def test_both_ways_of_reading_agree(rows: list[str], file_format: str, ended: bo
         assert (fast.rejects, fast.named_rejects) == (slow.rejects, slow.named_rejects)
         for entry in entries:
             if isinstance(entry, Entry):
-                assert read_entry(entry.number, "PL") == entry.number
+                assert read_number(entry.number, None).tier in ("valid", "possible")
                 assert file.has(entry.number)
-        assert not file.has("+12345678901")
+        for other in ("+12345678901", "+999123456789", "112", "+48700*", "anonymous"):
+            assert not file.has(other)
 
 
 @pytest.mark.parametrize("change", ["attach", "update", "detach"])
