@@ -85,7 +85,7 @@ REGISTRIES = (
             NUMBERS,
             28,
             "Privacy and Electronic Communications Regulations 2003, reg. 21",
-            "TPS, Technical Specifications for File Formats, 2007",
+            "TPS, Technical Specifications for File Formats (undated)",
         )
         for name, title in (
             ("tps", "Telephone Preference Service"),
@@ -131,7 +131,7 @@ REGISTRIES = (
         "IN",
         NUMBERS,
         7,
-        "TRAI, Customer Preference Regulations 2010 (a preference counts after 7 days)",
+        "ours; TRAI, Customer Preference Regulations 2010, had a preference count after 7 days",
     ),
     Registry(
         "pdpc",
@@ -148,7 +148,7 @@ REGISTRIES = (
         NUMBERS,
         10,
         "Unsolicited Electronic Messages Ordinance (Cap. 593), s. 11(3) (10 working days), 2007",
-        "OFCA, Sample Do-not-call Registers",
+        "OFCA, Download Sample Do-not-call Registers (undated)",
         columns=2,
     ),
     Registry(
@@ -157,8 +157,8 @@ REGISTRIES = (
         "BE",
         NUMBERS,
         5,
-        "DNCM vzw, How to order the list (at least every 5 days), 2024",
-        "DNCM vzw, Frequently asked questions (number and date of registration)",
+        "DNCM vzw, How to order the list (at least every 5 days; undated)",
+        "DNCM vzw, Frequently asked questions (number, date of registration; undated)",
         columns=2,
     ),
     Registry(
@@ -183,7 +183,7 @@ REGISTRIES = (
         "SE",
         NUMBERS,
         59,
-        "NIX-Telefon, Så nixar du (up to two months)",
+        "NIX-Telefon, Så nixar du (up to two months; undated)",
     ),
     Registry(
         "nao-me-perturbe",
@@ -199,7 +199,7 @@ REGISTRIES = (
         "MX",
         NUMBERS,
         30,
-        "Profeco, REPEP rules of operation (30 calendar days)",
+        "Profeco, Reglas de operación of the register (30 calendar days; as told in 2020 to 2025)",
     ),
     Registry(
         "numbers",

@@ -13,12 +13,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from loader.csv_list import PIECE, system_errors
+from loader.csv_list import system_errors
 from loader.csv_rows import BOM
 from loader.registries import AREA_CODES, Registry
 from loader.registry_xml import XmlRows
 from loader.store import BadValueError, escaped, quoted
 
+PIECE = 1 << 17  # small enough to stay in the processor's cache while it is looked at twice
 MAX_GROWTH = 100  # of a zip: registries grow 5 to 20 times
 MAX_UNPACKED = 64 << 30  # the largest registry has 5 GB as XML
 MAX_DIRECTORY = 1 << 20  # bytes of a zip's list of files

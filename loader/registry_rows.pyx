@@ -1,9 +1,12 @@
-"""The fast path of registry files: rows such as `201,5550123`, hundreds of millions of them."""
+"""The fast path of registry files: rows such as `201,5550123`, hundreds of millions of them, and the
+tags that they are in XML.
+"""
 
 from cpython.array cimport array as c_array
 from cpython.array cimport resize, resize_smart
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 from loader.key_table cimport KeyTable
 from loader.plain_rows cimport PlainReader, PlainRow, Walk, line_size, walk_from
@@ -15,6 +18,8 @@ cdef int KEPT = UNKNOWN_RANGE
 
 cdef enum:
     ROW = 11            # 3 digits, a comma, 7 digits
+    LOCAL = 7           # digits behind the area code
+    TAG = 19            # <ph val='5550123'/>
     COMMA = 3
 
 cdef extern from *:
@@ -137,6 +142,71 @@ def collect_numbers(PlainReader reader not None, bytes buffer not None, Py_ssize
         keys.data.as_ulonglongs[count] = row.key
         count += 1
     return walk.at, walk.lines
+
+
+cdef inline const char *behind_spaces(const char *text) noexcept nogil:
+    while text[0] == c' ' or c'\t' <= text[0] <= c'\r':
+        text += 1
+    return text
+
+
+cdef inline const char *behind(const char *text, const char *wanted) noexcept nogil:
+    """What is behind `wanted`; NULL where something else is. Both end with a zero byte."""
+    while wanted[0]:
+        if text[0] != wanted[0]:
+            return NULL
+        text += 1
+        wanted += 1
+    return text
+
+
+cdef inline const char *behind_phone_tag(const char *text, const char **digits) noexcept nogil:
+    """What is behind <ph val='5550123' />, and where its digits are; NULL where something else is."""
+    cdef char quote
+    cdef int i
+    text = behind(behind_spaces(text), b"<ph ")
+    text = behind(behind_spaces(text), b"val=") if text else NULL
+    if text == NULL or (text[0] != c"'" and text[0] != c'"'):
+        return NULL
+    quote = text[0]
+    digits[0] = text + 1
+    for i in range(1, 1 + LOCAL):
+        if not c'0' <= text[i] <= c'9':
+            return NULL
+    if text[1 + LOCAL] != quote:
+        return NULL
+    return behind(behind_spaces(text + 2 + LOCAL), b"/>")
+
+
+def rows_of_phone_tags(bytes buffer not None, Py_ssize_t at, bytes start not None,
+                       bytes end not None):
+    """The tags <ph val='5550123' /> from buffer[at] on, each as a row: start, its digits, end.
+
+    Gives where something else is, or a tag that is not whole, and the rows.
+    """
+    # A bytes object ends with a zero byte, where every comparison stops.
+    cdef const char *text = PyBytes_AS_STRING(buffer)
+    cdef const char *next_tag
+    cdef const char *digits = NULL
+    cdef Py_ssize_t before = PyBytes_GET_SIZE(start)
+    cdef Py_ssize_t size = before + LOCAL + PyBytes_GET_SIZE(end)
+    cdef Py_ssize_t count = 0
+    cdef bytearray rows
+    cdef char *row
+    next_tag = behind_phone_tag(text + at, &digits)
+    if next_tag == NULL:
+        return at, b""
+    rows = bytearray(size * ((PyBytes_GET_SIZE(buffer) - at) // TAG + 1))
+    row = rows
+    while next_tag:
+        memcpy(row, PyBytes_AS_STRING(start), before)
+        memcpy(row + before, digits, LOCAL)
+        memcpy(row + before + LOCAL, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))
+        row += size
+        count += 1
+        at = next_tag - text
+        next_tag = behind_phone_tag(next_tag, &digits)
+    return at, bytes(rows[:count * size])
 
 
 def without(c_array keys not None, c_array dropped not None) -> None:

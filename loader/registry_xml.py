@@ -13,12 +13,10 @@ published: any attribute of `ph` whose value is A or D says it, as any cell does
 import re
 from collections.abc import Callable
 
+from loader.registry_rows import rows_of_phone_tags
 from loader.store import BadValueError, quoted
 
 MAX_TAG = 500
-_WHOLE = 7  # digits of a number behind its area code
-_RUN = re.compile(rb"(?:\s*<ph\s+val=(?:'\d{7}'|\"\d{7}\")\s*/>)++")
-_NUMBER = re.compile(rb"\d{%d}" % _WHOLE)
 _TAG = re.compile(rb"\s*<([^<>]{0,%d})>" % MAX_TAG)
 _ATTRIBUTE = re.compile(rb"""([\w:-]+)\s*=\s*(?:'([^'\r\n]*)'|"([^"\r\n]*)")""")
 _MARKS = {b"a": b",A", b"add": b",A", b"d": b",D", b"delete": b",D"}
@@ -51,16 +49,13 @@ class XmlRows:
     def _rows(self) -> bytes:
         """Of the tags that are whole."""
         rows: list[bytes] = []
-        while True:
-            if self._is_open and (run := _RUN.match(self._buffer, self._at)):
-                start, end = self._area + b",", b"\n" if self._is_full else _UNMARKED + b"\n"
-                rows += (start, (end + start).join(_NUMBER.findall(run[0])), end)
-                self._at = run.end()
-            elif tag := _TAG.match(self._buffer, self._at):
-                rows.append(self._row(tag[1]))
-                self._at = tag.end()
-            else:
-                break
+        while tag := _TAG.match(self._buffer, self._at):
+            rows.append(self._row(tag[1]))
+            self._at = tag.end()
+            if self._is_open and not self._is_closed:
+                end = b"\n" if self._is_full else _UNMARKED + b"\n"
+                self._at, found = rows_of_phone_tags(self._buffer, self._at, self._area + b",", end)
+                rows.append(found)
         rest = self._buffer[self._at :].lstrip()
         if rest and (not rest.startswith(b"<") or b">" in rest or len(rest) > MAX_TAG):
             raise self._error("a tag", rest)

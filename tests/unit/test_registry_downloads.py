@@ -12,10 +12,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loader.attached_list import new_attached
 from loader.csv_store import CsvStore
 from loader.registry_file import RegistryFile
+from loader.registry_xml import XmlRows
 from loader.store import BadValueError
 from tests.support.registry_files import numbers, registry
 from tests.support.shell import Shell, polish_shell
@@ -108,6 +111,41 @@ def test_the_list_of_an_area_code_in_xml(shell: Shell) -> None:
     bare = b"<list type='full' level='ac' val='905'><ph val='1234567'/></list>"
     attach(shell, registry(shell, "905.xml", bare), "crtc")
     assert numbers(shell) == ["+19051234567"]
+
+
+TAGS = st.sampled_from(
+    [
+        "<ph val='%s' />",
+        '<ph val="%s"/>',
+        "\r\n\t<ph   val='%s'\n/>",
+        "<ph\tval = '%s' />",
+        "<ph val='%s'></ph>",
+        "<!-- a comment --><ph val='%s'/>",
+        "<ph id='1' val='%s'/>",
+    ]
+)
+PHONES = st.lists(st.tuples(TAGS, st.integers(0, 9_999_999).map("{:07}".format)), max_size=6)
+
+
+@given(
+    st.lists(st.tuples(st.integers(200, 999), PHONES), max_size=4),
+    st.booleans(),
+    st.integers(1, 60),
+)
+def test_xml_gives_the_same_rows_however_it_is_written_and_comes(
+    areas: list[tuple[int, list[tuple[str, str]]]], is_full: bool, piece: int
+) -> None:
+    text = "".join(
+        f"<ac val='{area}'>{''.join(tag % phone for tag, phone in phones)}</ac>\n"
+        for area, phones in areas
+    )
+    data = f"<list type='{'full' if is_full else 'change'}'>{text}</list>".encode()
+    pieces = iter([data[at : at + piece] for at in range(0, len(data), piece)])
+    rows = XmlRows(lambda: next(pieces, b""), "dnc.xml")
+    found = b"".join(iter(rows.read, b""))
+    end = "" if is_full else ",?"
+    expected = [f"{area},{phone}{end}" for area, phones in areas for _, phone in phones]
+    assert found.decode().splitlines() == expected
 
 
 def test_a_zip_of_canada_has_a_file_for_each_area_code(shell: Shell) -> None:
