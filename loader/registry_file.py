@@ -15,7 +15,7 @@ from loader.csv_rows import MAX_LINE, Lines, Row, read_row
 from loader.edit_table import entry_key_of
 from loader.list_keys import ListKeys
 from loader.number_rules import in_region
-from loader.numbers import read_entries, read_number
+from loader.numbers import read_entries
 from loader.plain_rows import PlainReader
 from loader.registries import AREA_CODES, registry_named
 from loader.registry_download import Read, open_download
@@ -25,7 +25,7 @@ from loader.registry_rows import (
     count_north_american,
     find_north_american,
 )
-from loader.store import ISO_DAY, BadValueError, Entry, Reject, escaped, quoted
+from loader.store import BadValueError, Entry, Reject, escaped, is_prefix, quoted
 
 Take = Callable[[Lines], object]
 Seen = Callable[[bytes], object]
@@ -141,7 +141,7 @@ class RegistryFile:
 
     def has(self, number: str) -> bool:
         """Whether a row has this canonical number. Raises StoreError."""
-        if read_number(number, None).tier in (None, "impossible"):
+        if is_prefix(number) or not number.startswith("+"):
             return False
         reader = self._plain_reader()
         key = entry_key_of(number)
@@ -275,17 +275,13 @@ def _said(cell: str) -> bool | None:
 
 def _full_number(text: str, region: str | None) -> str:
     """The one number that can be dialled from everywhere. Raises ValueError."""
-    if ISO_DAY.fullmatch(text):
-        raise BadValueError(f"expected a number, found the date {text}")
     numbers, tier, _ = read_entries(text, region)
     if len(numbers) > 1:
         raise BadValueError(f"expected one number, found {len(numbers)}")
-    if numbers[0].endswith("*") and numbers[0].startswith("+"):
+    if is_prefix(numbers[0]):
         raise BadValueError("expected a number, found a prefix")
     if tier is None:
         raise BadValueError("expected a full number, found an extension or short number")
-    if tier == "impossible":
-        raise BadValueError("expected a number that can exist, found one of no numbering plan")
     return numbers[0]
 
 

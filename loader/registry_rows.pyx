@@ -12,10 +12,6 @@ from loader.key_table cimport KeyTable
 from loader.plain_rows cimport PlainReader, PlainRow, Walk, line_size, walk_from
 from lookup_core.packing cimport is_e164
 
-from loader.plain_numbers import UNKNOWN_RANGE
-
-cdef int KEPT = UNKNOWN_RANGE
-
 cdef enum:
     ROW = 11            # 3 digits, a comma, 7 digits
     LOCAL = 7           # digits behind the area code
@@ -132,12 +128,12 @@ def collect_numbers(PlainReader reader not None, bytes buffer not None, Py_ssize
     """Put the keys of the plain rows from buffer[at] on that have a full number into keys.
 
     Gives where the first row is that is not plain, not whole or has no full number, and the lines
-    before it. An extension is no full number, nor is what no numbering plan has room for.
+    before it. An extension is no full number.
     """
     cdef Walk walk = walk_from(buffer, at)
     cdef Py_ssize_t count = len(keys)
     cdef PlainRow row
-    while reader.next(&walk, &row) and is_e164(row.key) and row.number.how != KEPT:
+    while reader.next(&walk, &row) and is_e164(row.key):
         resize_smart(keys, count + 1)
         keys.data.as_ulonglongs[count] = row.key
         count += 1

@@ -356,8 +356,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         (b"*30", "found an extension or short number"),
         (b"anonymous", "found an extension or short number"),
         (b"+44207*", "found a prefix"),
-        (b"+999123456789", "found one of no numbering plan"),
-        (b"2026-11-01", "found the date 2026-11-01"),
+        (b"+999123456789", "there can be no number +999123456789"),
+        (b"2026-11-01", "found '2026-11-01': a date"),
         (b"020 7946 0958,registered", "expected 1 cell in a row, found 2"),
     ],
 )
@@ -374,6 +374,7 @@ def test_rows_that_are_no_full_number_are_rejects(shell: Shell, row: bytes, prob
     [
         ("tps", b"0207 9460958", "+442079460958"),
         ("ctps", b"02079460958 ", "+442079460958"),
+        ("tps", b"2079460958.0", "+442079460958"),
         ("acma", b"0412 345 678", "+61412345678"),
         ("pdpc", b"81234567", "+6581234567"),
         ("ofca", b"51234567,20261101", "+85251234567"),
