@@ -56,6 +56,7 @@ import re
 from typing import NamedTuple
 
 from loader import plain_numbers, renumbering
+from loader.number_ranges import RangeError, expand
 from loader.number_rules import (
     ANONYMOUS,
     FILLER,
@@ -68,7 +69,7 @@ from loader.number_rules import (
     read,
 )
 from loader.number_spelling import squeeze
-from loader.plain_numbers import read_plain
+from loader.plain_numbers import TIERS, read_plain
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
@@ -147,15 +148,17 @@ def read_entries(text: str, region: str | None, *, extensions: bool = False) -> 
     stripped = text.strip()
     if stripped.casefold() == ANONYMOUS:
         return EntryReading((ANONYMOUS,))
-    if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
-        return EntryReading((_read_prefix(text, stripped[:-1]),))
     known, reader, _ = in_region(region)
+    if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
+        return EntryReading(_expanded(text, known) or (_read_prefix(text, stripped[:-1]),))
     plain = read_plain(text, reader)
     if plain is not None:
         number, _, tier, _ = plain
         if tier == "valid":
             return EntryReading((number,), tier)
     result = read(text, known)
+    if result.tier != "valid" and (numbers := _expanded(text, known)):
+        return EntryReading(numbers, _least_in_use(numbers))
     problem = _entry_problem(result, known, extensions)
     if problem is not None:
         raise _entry_error(text, problem)
@@ -186,6 +189,19 @@ def read_stored(text: str, region: str | None) -> str:
         if number is not None:
             return number
     return read_entry(text, region)
+
+
+def _expanded(text: str, region: str | None) -> tuple[str, ...] | None:
+    """The entries that a range, mask or national prefix stands for; None for other texts."""
+    try:
+        return expand(text, region, read_number)
+    except RangeError as error:
+        raise _entry_error(text, str(error)) from None
+
+
+def _least_in_use(numbers: tuple[str, ...]) -> Tier | None:
+    tiers = {read_number(number, None).tier for number in numbers if number[-1] != "*"}
+    return next((tier for tier in TIERS[::-1] if tier in tiers), None)
 
 
 def _entry_problem(result: Result, region: str | None, extensions: bool) -> str | None:

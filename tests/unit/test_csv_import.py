@@ -173,7 +173,7 @@ def test_one_bad_row_stops_no_other(store: CsvStore, bad: str, reason: str, end:
 
 @pytest.mark.parametrize("header", [True, False])
 def test_rejects_are_corrected_and_imported_again(store: CsvStore, header: bool) -> None:
-    text = 'Jan;6001002;2026-01-02;x\nEwa;600100201;02.01.2026;a;b\n"A;B";600100202;soon;"q"""\n'
+    text = 'Jan;600100204;2026-01-02;x\nEwa;600100201;02.01.2026;a;b\n"A;B";600100202;soon;"q"""\n'
     if header:
         report = imported(store, "Kto;Telefon;Data;Opis\n" + text)
     else:

@@ -184,3 +184,51 @@ EXTENSIONS = [
 def test_a_number_with_an_extension_would_list_the_company(text: str) -> None:
     assert "it has an extension; the number +48221234567 itself would be listed" in read(text, "PL")
     assert read_entries(text, "PL", extensions=True).numbers == ("+48221234567",)
+
+
+EXACT = [
+    ("600100XXX", "PL", ("+48600100*",)),
+    ("_600100XXX", "PL", ("+48600100*",)),
+    ("600XXXXXX", "PL", ("+48600*",)),
+    ("727XXXXXXX", "US", ("+1727*",)),
+    ("312555XXXX", "US", ("+1312555*",)),
+    ("600100###", "PL", ("+48600100*",)),
+    ("+48600100###", "PL", ("+48600100*",)),
+    ("600100200-600100299", "PL", ("+486001002*",)),
+    ("600100200-299", "PL", ("+486001002*",)),
+    ("600100220-229", "PL", ("+4860010022*",)),
+    ("0201246-0201249", "DE", tuple(f"+4920124{digit}" for digit in "6789")),
+    ("0162*", "FR", ("+33162*",)),
+    ("02012464*", "DE", ("+492012464*",)),
+]
+
+
+@pytest.mark.parametrize(("text", "region", "numbers"), EXACT)
+def test_ranges_and_masks_are_exactly_what_they_stand_for(
+    text: str, region: str, numbers: tuple[str, ...]
+) -> None:
+    assert read(text, region) == numbers
+
+
+INEXACT = [
+    "_600100XXX.",
+    "_600100XXX!",
+    "+48600100...",
+    "+48600[0-9]*",
+    "+48700-799*",
+    "600100200/299",
+    "600100NNN",
+]
+
+
+@pytest.mark.parametrize("text", INEXACT)
+def test_what_stands_for_no_exact_numbers_is_refused_with_what_to_write(text: str) -> None:
+    found = read(text, "PL")
+    assert isinstance(found, str)
+    assert "write" in found.partition("found")[2]
+
+
+def test_a_class_is_a_mask() -> None:
+    assert read("600100[0-9][0-9][0-9]", "PL") == ("+48600100*",)
+    numbers = read("_1727NXXXXXX", "US")
+    assert set(numbers) == {f"+1727{digit}*" for digit in "23456789"}

@@ -253,7 +253,6 @@ REFUSED = [
     ("600100200 - 601222333", "PL", "either two numbers or a range of more than 1,000"),
     ("600100200-600101200", "PL", "either two numbers or a range of more than 1,000"),
     ("+48799999000-+61412345999", "PL", "from one country to another"),
-    ("0201246-0201249", "DE", "either one number or a range"),
     # Bounds.
     ("0301230000-0301249999", "DE", "more than 10,000"),
     ("2XXXXX", "PL", "more than 10,000"),
