@@ -435,7 +435,7 @@ def _as_one_line(result: Result) -> Result:
     digits = result.number[1:]
     for row in _rows(digits):
         if row.pair and (now := _renumbered(digits, row, result.how)):
-            return now
+            return now._replace(extension=result.extension)
     return result
 
 

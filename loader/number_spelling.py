@@ -34,6 +34,7 @@ _CLASSES = {"Zs": " ", "Pd": "-", "Cf": ""}  # spaces, dashes, invisible marks
 _BETWEEN = str.maketrans("", "", " -./()~")
 
 _MIN_NUMBER = 7  # digits of a number that could stand alone
+_MAX_WITH_00 = 17  # digits
 _FORMULA = re.compile(r'="([^"]*)"')
 _DECIMAL = re.compile(r"([+(]?\d[\d ()-]{4,})\.00?")
 _LABEL = re.compile(
@@ -174,9 +175,10 @@ def _is_two(text: str) -> bool:
         return sum(_digits(part) >= _MIN_NUMBER for part in parts) > 1
     if text.rfind("+") > 0 and _digits(text.rpartition("+")[0]) >= _MIN_NUMBER:
         return True
-    # 600100200 600100201
+    # 600100200 600100201, but not +48600100 2001234
     words = text.split()
-    return len(words) > 1 and all(_digits(word) >= _MIN_NUMBER for word in words)
+    is_one = text.startswith(("+", "00")) and _digits(text) <= _MAX_WITH_00
+    return len(words) > 1 and not is_one and all(_digits(word) >= _MIN_NUMBER for word in words)
 
 
 def _digits(text: str) -> int:

@@ -74,7 +74,7 @@ from loader.plain_numbers import TIERS, read_plain
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
 _CANONICAL = re.compile(r"\+[1-9][0-9]{6,14}")
-_NUMBER_IN_CODE = re.compile(r"\d{7}")
+_NUMBER_IN_CODE = re.compile(r"\d{6}")
 _WITHOUT_PLUS = in_region(None)[2][plain_numbers.WITHOUT_PLUS]
 _PREFIX_OR_CODE = "a prefix begins with + and the country code, and a feature code begins with *"
 
