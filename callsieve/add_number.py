@@ -28,9 +28,9 @@ def main() -> None:
 def _add(url: str, name: str, number: str, origin: Origin) -> tuple[str, str]:
     try:
         place = place_of(open_store(url))
-        region = place.region
+        region = place.region_of(name)
         entry = Entry(read_entry(number, region))
-        outcome, _ = add_entry(place, name, region, entry, origin)
+        outcome = add_entry(place, name, region, entry, origin).outcome
     except DangerousEntryError as error:
         return "refused: held back", str(error)
     except EntryError as error:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from callsieve.stores import Place
+import datetime
+from dataclasses import dataclass
+
+from callsieve.stores import Place, utc_now
 from loader.change_log import Origin
 from loader.publishing import ListReport, is_published
-from loader.store import AddOutcome, Entry
+from loader.store import AddOutcome, BadValueError, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of an entry. report: None when there was nothing to do.
+
+    ended: when the entry that it took the place of was to end; None: it was not.
+    """
+
+    outcome: AddOutcome
+    report: ListReport | None
+    ended: datetime.datetime | None
+
+
+class ShortensError(BadValueError):
+    """A permanent entry would end."""
 
 
 def add_entry(
@@ -16,15 +35,29 @@ def add_entry(
     origin: Origin,
     *,
     insist: bool = False,
-) -> tuple[AddOutcome, ListReport | None]:
-    """Add an entry to the list and publish it. No report: there was nothing to do.
+) -> Added:
+    """Add an entry to the list and publish it.
 
-    insist: also if it would block far more than one caller; otherwise that raises
-    DangerousEntryError. Raises BadValueError, StoreError, CatalogError, SnapshotError, too.
+    insist: also if it would block far more than one caller, or let a permanent entry end; otherwise
+    that raises DangerousEntryError or ShortensError. Raises BadValueError, StoreError,
+    CatalogError, SnapshotError, too.
     """
+    replaced: Entry | None = None
+
+    def weigh(old: Entry | None, new: Entry) -> None:
+        nonlocal replaced
+        if old is None or old.expired(utc_now()):
+            return
+        replaced = old
+        if old.expires is None and new.expires is not None and not insist:
+            raise ShortensError(
+                f"{new.number}: it is on {name} for ever and would end; --yes-really lets it end"
+            )
+
     if not insist:
         place.guard(name).check(entry.number)
-    outcome = place.store.add(name, entry, region, origin)
+    outcome = place.store.add(name, entry, region, origin, weigh)
     if outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number):
-        return outcome, None
-    return outcome, place.publish_changes(name, region, {entry.number: entry})
+        return Added(outcome, None, None)
+    report = place.publish_changes(name, region, {entry.number: entry})
+    return Added(outcome, report, replaced.expires if replaced else None)

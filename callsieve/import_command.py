@@ -73,6 +73,7 @@ assert set(DELIMITER_NAMES.values()) == set(DELIMITERS)
 @click.option(
     "--replace", is_flag=True, help="Have the file's numbers in the list in place of its own."
 )
+@click.option("--accept", is_flag=True, help="With --replace: even if most of the list goes.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
 @click.option(
     "--yes-really",
@@ -91,6 +92,7 @@ def import_(
     delimiter: str | None,
     quotes: str | None,
     replace: bool,
+    accept: bool,
     dry_run: bool,
     yes_really: bool,
     reason: str,
@@ -104,7 +106,8 @@ def import_(
     there already or rejected; rejected rows are written to FILE.rejects.csv with line and reason:
     correct and import that file. A blank cell keeps what the list has for the number.
 
-    With --replace, numbers that the file does not have go. The import is a batch in the change log,
+    With --replace, numbers that the file does not have go; if most of the list would, nothing is
+    changed unless --accept is said. The import is a batch in the change log,
     which `callsieve undo BATCH` takes back.
 
     Held back (rejected) without --yes-really: prefixes that cover more than a million numbers,
@@ -118,7 +121,7 @@ def import_(
             QUOTES[quotes] if quotes else None,
             date_formats,
         )
-        region = place.region
+        region = place.region_of(name)
         layout = read_layout(file, wanted, region)
         if not as_json:
             click.echo(f"{escaped(file.name, 100)}: {output.layout_line(layout)}")
@@ -127,7 +130,7 @@ def import_(
         result = ImportReport(layout)
         try:
             with progress_bar(file) as progress:
-                options = ImportOptions(replace, dry_run, guard, origin, progress)
+                options = ImportOptions(replace, dry_run, guard, origin, accept, progress)
                 import_file(place.store, name, file, result, region, options)
         except KeyboardInterrupt:
             if result.batch is None:

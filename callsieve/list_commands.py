@@ -10,6 +10,7 @@ import click
 from callsieve import list_output as output
 from callsieve.adding import add_entry
 from callsieve.command_help import epilog
+from callsieve.new_stores import checked_region
 from callsieve.stores import (
     Place,
     json_option,
@@ -23,6 +24,7 @@ from callsieve.stores import (
 from callsieve.wiring import check_rules
 from loader.change_log import this_process
 from loader.csv_rows import COLUMNS
+from loader.held_back import list_held_back
 from loader.numbers import read_entry
 from loader.publishing import (
     RULES_DOCUMENT,
@@ -62,20 +64,34 @@ def list_group() -> None:
 
 
 @list_group.command(
-    "create", epilog=epilog("callsieve list create Opt-outs", exit1="the list is there already")
+    "create",
+    epilog=epilog(
+        "callsieve list create Opt-outs\ncallsieve list create 'German callers' --region DE",
+        exit1="the list is there already",
+    ),
 )
 @click.argument("name")
+@click.option(
+    "--region",
+    metavar="CODE",
+    help="Country whose national numbers are read without a country code in this list, by every"
+    " command and in its file.  [default: default_region of the rules]",
+)
 @reason_option
 @store_option
-def list_create(name: str, reason: str, url: str) -> None:
+def list_create(name: str, region: str | None, reason: str, url: str) -> None:
     """Create the number list NAME, empty."""
     with opened(url, create=True) as place:
-        created = place.store.create_list(name, this_process("callsieve list create", reason))
+        own = None if region is None else checked_region(region)
+        origin = this_process("callsieve list create", reason)
+        created = place.store.create_list(name, origin, own)
         what = "created" if created else "already there"
         if created or name not in place.catalog.current().lists:
             report = place.publish(name, place.region)
             what += f" ({output.state(report)})"
         click.echo(f"{name}: {what}")
+        if not created and own != place.store.region_of(name):
+            warn(f"{name}: its region is {place.store.region_of(name) or 'the default one'}")
         if not created:
             sys.exit(NOTHING_TO_DO)
 
@@ -95,10 +111,13 @@ def list_ls(url: str, as_json: bool) -> None:
                 "entries": None,
                 "rejects": None,
                 "generation": None,
+                "region": place.store.region_of(name),
             }
             if isinstance(found, PublishedList):
                 row |= {key: found.info.get(key) for key in ("entries", "rejects")}
-                if problem := too_old(found, utc_now()):
+                problems = [too_old(found, utc_now())]
+                problems.append(list_held_back(place.store, place.catalog, name))
+                for problem in filter(None, problems):
                     warn(f"{name}: {problem}")
             elif isinstance(found, UnavailableList):
                 warn(f"{name}: the snapshot cannot be used: {found.reason}; run callsieve reload")
@@ -111,7 +130,8 @@ def list_ls(url: str, as_json: bool) -> None:
             output.print_json(rows)
             return
         shown = [["-" if v is None else str(v) for v in row.values()] for row in rows]
-        output.print_table(["list", "entries", "rejects", "generation"], shown, numeric=(1, 2, 3))
+        columns = ["list", "entries", "rejects", "generation", "region"]
+        output.print_table(columns, shown, numeric=(1, 2, 3))
 
 
 @list_group.command("show", epilog=epilog("callsieve list show Default"))
@@ -175,7 +195,9 @@ def list_remove(name: str, reason: str, url: str) -> None:
     "  [default: for ever]",
 )
 @click.option(
-    "--yes-really", is_flag=True, help="Add it even if it would block far more than one caller."
+    "--yes-really",
+    is_flag=True,
+    help="Add it even if it would block far more than one caller, or let end what is for ever.",
 )
 @reason_option
 @store_option
@@ -195,15 +217,15 @@ def add(
     prefix such as '+48700*', or the word anonymous for withheld callers.
 
     A number that is there already gets the new description, date and expiry; without --expires
-    it then stays for ever.
+    it then stays for ever, and that is said.
 
     Held back without --yes-really: prefixes that cover more than a million numbers, emergency and
     public short numbers, and our own numbers (lists that a route presents from, `called` of the
-    forwardings).
+    forwardings). So is an end for a number that is on the list for ever.
     """
     with opened(url, create=True) as place:
         name, number = _list_and_number(place, words, campaign)
-        region = place.region
+        region = place.region_of(name)
         entry = Entry(
             read_entry(number, region),
             parse_date(date) if date is not None else None,
@@ -211,9 +233,12 @@ def add(
             _future(expires) if expires is not None else None,
         )
         origin = this_process("callsieve add", reason)
-        outcome, report = add_entry(place, name, region, entry, origin, insist=yes_really)
-        _tell(place, name, outcome.value, entry, report, as_json)
-        sys.exit(0 if report else NOTHING_TO_DO)
+        added = add_entry(place, name, region, entry, origin, insist=yes_really)
+        _tell(place, name, added.outcome.value, entry, added.report, as_json)
+        if added.ended and not as_json:
+            now = "it stays for ever" if entry.expires is None else "now it ends as said"
+            click.echo(f"{name}: it was to end {output.local_time(added.ended)}; {now}")
+        sys.exit(0 if added.report else NOTHING_TO_DO)
 
 
 @click.command(
@@ -231,7 +256,7 @@ def remove(
     """Remove NUMBER (or a prefix, or anonymous) from LIST."""
     with opened(url) as place:
         name, number = _list_and_number(place, words, campaign)
-        region = place.region
+        region = place.region_of(name)
         canonical = read_entry(number, region)
         origin = this_process("callsieve remove", reason)
         removed = place.store.remove(name, canonical, region, origin)

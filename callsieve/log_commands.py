@@ -23,21 +23,23 @@ from loader.change_log import (
 )
 from loader.evidence import events, in_registries, unlogged
 from loader.numbers import read_entry
-from loader.store import Entry, escaped
+from loader.store import Entry, escaped, version_of
 from loader.undo import undo as undo_batch
 
 NOTHING_TO_DO = 1
 BROKEN = 1
 SOME_LEFT = 3
+MOST_SHOWN = 10**9
 
 
 @click.group(
     "log", short_help="Show or verify the change log.", epilog=epilog("callsieve log show")
 )
 def log_group() -> None:
-    """The change log: every change of a list, who made it, when, why and from where.
+    """The change log: every change of a list or of the rules, who made it, when, why and from
+    where.
 
-    Edits of the files by hand are not in it.
+    Edits of the lists' files by hand are not in it; those of the rules are, once they are in force.
     """
 
 
@@ -50,7 +52,8 @@ def log_group() -> None:
 @store_option
 @json_option
 def verify(url: str, as_json: bool) -> None:
-    """Prove that no record was altered, left out or put in, and no row of a batch either.
+    """Prove that no record was altered, left out or put in, and no row of a batch or text of the
+    rules either.
 
     Names the first record that is not right. Keep the hash that it prints somewhere else: it proves
     all records up to it.
@@ -64,6 +67,9 @@ def verify(url: str, as_json: bool) -> None:
             for record in read_records(store.log_lines()):
                 if record.change.batch:
                     store.check_batch(record.change.batch)
+                if changed := record.change.rules:
+                    store.kept_rules(changed.before)
+                    store.kept_rules(changed.after)
                 last = record.sha256
                 count = record.serial
         except BrokenLogError as error:
@@ -84,7 +90,7 @@ def verify(url: str, as_json: bool) -> None:
     ),
 )
 @click.option("--list", "name", metavar="LIST", help="Only changes of this list.")
-@click.option("--last", type=click.IntRange(min=1), help="Only so many, the newest.")
+@click.option("--last", type=click.IntRange(1, MOST_SHOWN), help="Only so many, the newest.")
 @store_option
 @json_option
 def show(name: str | None, last: int | None, url: str, as_json: bool) -> None:
@@ -106,7 +112,7 @@ def show(name: str | None, last: int | None, url: str, as_json: bool) -> None:
         except BrokenLogError as error:
             problem = str(error)
         if as_json:
-            output.print_json([_record_json(record) for record in shown])
+            output.print_json([record_json(record) for record in shown])
         else:
             for record in shown:
                 click.echo(record_line(record))
@@ -142,7 +148,7 @@ def evidence(number: str, url: str, as_json: bool) -> None:
                 "number": canonical,
                 "events": [
                     {
-                        **_record_json(event.record),
+                        **record_json(event.record),
                         "number": event.entry,
                         "before": _entry_json(event.before),
                         "after": _entry_json(event.after),
@@ -241,6 +247,9 @@ def record_line(record: Record) -> str:
         detail = f" {change.number}: {_told(change.before)} -> {_told(change.after)}"
     elif change.batch is not None:
         detail = f" {_batch_line(change.batch)}"
+    elif change.rules is not None:
+        versions = version_of(change.rules.before), version_of(change.rules.after)
+        detail = f": version {versions[0]} -> {versions[1]}"
     else:
         detail = ""
     return f"{_head(record)}{detail}{_why(record)}"
@@ -277,7 +286,7 @@ def _entry_json(entry: Entry | None) -> dict[str, Any] | None:
     return None if entry is None else entry_fields(entry)
 
 
-def _record_json(record: Record) -> dict[str, Any]:
+def record_json(record: Record) -> dict[str, Any]:
     fields = record.fields()
     del fields["redo"]
     return {**fields, "sha256": record.sha256}

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from callsieve.addresses import Address
 from callsieve.supervisor import Health
+from loader.held_back import RULES, found_held_back, of_list
 from loader.publishing import too_old
 from lookup_core import Catalog, PublishedList
 
@@ -71,8 +72,20 @@ class _Published(Collector):
         available = GaugeMetricFamily(
             "callsieve_list_available", "1 if the list can be asked.", labels=("list",)
         )
+        held_back = GaugeMetricFamily(
+            "callsieve_list_held_back",
+            "1 if what the store has of the list is not in force: lost, or unreadable.",
+            labels=("list",),
+        )
         now = datetime.datetime.now(datetime.UTC)
-        for name, found in self._catalog.current().lists.items():
+        view = self._catalog.current()
+        yield GaugeMetricFamily(
+            "callsieve_rules_held_back",
+            "1 if the rules in the store are not in force: a mistake, or too much was lost.",
+            value=found_held_back(view, RULES) is not None,
+        )
+        for name, found in view.lists.items():
+            held_back.add_metric((name,), found_held_back(view, of_list(name)) is not None)
             generation.add_metric((name,), found.generation)
             usable = isinstance(found, PublishedList) and not too_old(found, now)
             available.add_metric((name,), usable)
@@ -84,7 +97,7 @@ class _Published(Collector):
                 age.add_metric((name,), passed.total_seconds())
             if isinstance(count, int):
                 entries.add_metric((name,), count)
-        yield from (generation, age, entries, available)
+        yield from (generation, age, entries, available, held_back)
 
 
 def serve_monitoring(

@@ -19,7 +19,7 @@ from loader.redis_node import Node
 from loader.redis_store import RedisStore
 from loader.store import Store, StoreError, quoted
 from loader.undo import UndoReport, undo_last
-from lookup_core import Catalog, PublishedList
+from lookup_core import Catalog, Document, PublishedList
 from screening import Rules
 
 # A follower writes down every second or two how it goes.
@@ -83,13 +83,20 @@ class NodePlace(Place):
     ) -> ListReport:
         return self.publish(name, region)
 
-    def publish_lists(self, names: Iterable[str]) -> StoreReport[Rules]:
+    def publish_lists(
+        self,
+        names: Iterable[str],
+        accept: bool = False,  # noqa: ARG002
+    ) -> StoreReport[Rules]:
         return self.node.reread(names, utc_now())
 
-    def publish_rules(self) -> None:
+    def publish_rules(self, accept: bool = True) -> RulesReport[Rules]:  # noqa: ARG002
         report = self.node.catch_up(utc_now())
         if report.problems:
             raise StoreError("\n".join(report.problems))
+        if report.rules is not None:
+            return report.rules
+        return _unchanged(self.catalog.current().documents[RULES_DOCUMENT])
 
     def withdraw(self, name: str) -> None:  # noqa: ARG002
         self.node.catch_up(utc_now())
@@ -155,13 +162,21 @@ class NodePlace(Place):
             problems.append(str(error))
             behind, reports = None, []
         nodes = tuple(
-            {"node": one.name, "change": one.rev, "at": one.at, "failed_lists": list(one.failed)}
+            {
+                "node": one.name,
+                "change": one.rev,
+                "at": one.at,
+                "failed_lists": list(one.failed),
+                "reading": one.reading,
+            }
             for one in reports
         )
         return StoreHealth(state, tuple(dict.fromkeys(problems)), heard, behind, nodes)
 
     def start_anew(self) -> StoreReport[Rules]:
-        return self.node.start_anew(utc_now())
+        rules = self.rules_in_force
+        region = None if rules is None else check_rules(rules, None).default_region
+        return self.node.start_anew(utc_now(), region)
 
     def publish_all(self) -> StoreReport[Rules]:
         now = utc_now()
@@ -171,9 +186,12 @@ class NodePlace(Place):
         rules = first.rules
         in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
         if rules is None and in_force is not None and not first.problems:
-            checked = check_rules(in_force.text, None)
-            rules = RulesReport(in_force.generation, checked, unchanged=True)
+            rules = _unchanged(in_force)
         return StoreReport(again.lists, first.withdrawn, rules, tuple(problems))
+
+
+def _unchanged(in_force: Document) -> RulesReport[Rules]:
+    return RulesReport(in_force.generation, check_rules(in_force.text, None), unchanged=True)
 
 
 def _age(moment: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -21,9 +23,12 @@ from callsieve.stores import (
     store_option,
     warn,
 )
-from loader.change_log import Origin, this_process
+from loader.change_log import Change, Origin, this_process
+from loader.held_back import found_held_back, of_list
+from loader.publishing import StoreReport
 from loader.store import BadValueError, StoreError, quoted
 from lookup_core import PublishedList
+from screening import Rules
 
 NOTHING_BEFORE = 1
 SOME_LEFT = 3
@@ -33,12 +38,19 @@ NOT_EVERYWHERE = 6
 @click.command(
     "reload",
     epilog=epilog(
-        "callsieve reload\ncallsieve reload Default\ncallsieve reload --wait --wait-seconds 30",
-        exit2="usage, or something was not taken; the rest was",
+        "callsieve reload\ncallsieve reload Default --accept\n"
+        "callsieve reload --wait --wait-seconds 30",
+        exit2="usage, or something was not taken or held back; the rest was",
         exit6="with --wait: some have not got it in time, and are named",
     ),
 )
 @click.argument("names", metavar="[LIST]...", nargs=-1)
+@click.option("--rules", "with_rules", is_flag=True, help="With LIST, or alone: the rules, too.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Take LIST, or with --rules the rules, as they are now, whatever they have lost.",
+)
 @click.option(
     "--accept-loss",
     is_flag=True,
@@ -58,28 +70,38 @@ NOT_EVERYWHERE = 6
     metavar="N",
     help="How long --wait waits; then those that do not have it are named.",
 )
+@reason_option
 @store_option
 @json_option
 def reload(
     names: tuple[str, ...],
+    with_rules: bool,
+    accept: bool,
     accept_loss: bool,
     wait: bool,
     wait_seconds: float,
+    reason: str,
     url: str,
     as_json: bool,
 ) -> None:
     """Read all lists and the rules again and publish them, after a change by hand.
 
-    With LIST: only these lists, and not the rules.
+    With LIST: only these lists, and not the rules, unless --rules is said.
 
     A list or a rules file with a mistake is not taken: what was in force stays, and the exit code
-    is 2.
+    is 2. Held back in the same way is a list that an edit by hand has left empty, without its
+    header, mostly unreadable or without most of its entries, and rules that have lost most of
+    theirs, until somebody confirms it with --accept. That is in the change log.
     """
+    if accept and not names and not with_rules:
+        raise click.UsageError("--accept: expected LIST or --rules, whose loss it confirms")
     with opened(url) as place:
         if accept_loss:
             report = place.start_anew()
+        elif names or with_rules:
+            report = _reload_some(place, names, with_rules, accept, reason)
         else:
-            report = place.publish_lists(names) if names else place.publish_all()
+            report = place.publish_all()
         answer = output.reload_json(report)
         if not as_json:
             output.print_reload(report)
@@ -98,6 +120,24 @@ def reload(
         if report.problems:
             fail("\n".join(report.problems), BAD_VALUE)
         sys.exit(NOT_EVERYWHERE if without else 0)
+
+
+def _reload_some(
+    place: Place, names: Sequence[str], with_rules: bool, accept: bool, reason: str
+) -> StoreReport[Rules]:
+    view = place.catalog.current()
+    report = place.publish_lists(names, accept)
+    origin = this_process("callsieve reload --accept" if accept else "callsieve reload", reason)
+    published = [one.name for one in report.lists]
+    for name in (*published, *report.withdrawn) if accept else ():
+        if found_held_back(view, of_list(name)) is not None:
+            place.store.note(Change(name, "accept"), origin)
+    if not with_rules:
+        return report
+    try:
+        return replace(report, rules=place.reload_rules(accept, origin))
+    except (ValueError, StoreError) as error:
+        return replace(report, problems=(*report.problems, f"rules not taken: {error}"))
 
 
 @click.command(

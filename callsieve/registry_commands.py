@@ -89,7 +89,7 @@ def attach(
     campaigns and callbacks that use it do not dial. Single numbers cannot be added to it.
     """
     with opened(url, create=True) as place:
-        region = place.region
+        region = place.region_of(name)
         registry = registry_named(file_format)
         if max_age is None:
             max_age = registry.max_age
@@ -151,7 +151,7 @@ def update(
     numbers the list has. A full file is refused: use `callsieve list attach` for it.
     """
     with opened(url) as place:
-        region = place.region
+        region = place.region_of(name)
         days = _days(file)
         first = parse_date(since) if since else days[0] if len(days) > 1 else None
         last = parse_date(as_of) if as_of else days[-1] if days else None

@@ -15,6 +15,7 @@ import click
 
 from callsieve.addresses import ADDRESS, Address
 from callsieve.figures import FIGURES
+from callsieve.new_stores import region_option
 from callsieve.stores import BAD_VALUE, Place, fail, opened, store_option
 from callsieve.worker_settings import WorkerSettings
 
@@ -27,6 +28,7 @@ QUEUED_CONNECTIONS = 4096
 
 @click.command()
 @store_option
+@region_option
 @click.option(
     "--listen",
     type=ADDRESS,
@@ -114,6 +116,7 @@ QUEUED_CONNECTIONS = 4096
 )
 def serve(
     url: str,
+    region: str | None,
     listen: Address,
     allow: tuple[str, ...],
     workers: int,
@@ -152,11 +155,12 @@ def serve(
     settings = WorkerSettings(
         url, control, max_connections, max_legs, decision_time, block_time, allow
     )
-    sys.exit(_serve(settings, listen, metrics, figures, workers, grace, stall))
+    sys.exit(_serve(settings, region, listen, metrics, figures, workers, grace, stall))
 
 
 def _serve(
     settings: WorkerSettings,
+    region: str | None,
     listen: Address,
     metrics: Address | None,
     figures: Path | None,
@@ -178,7 +182,7 @@ def _serve(
     log = structlog.get_logger()
     before = takeover.inherited()
     if before is None:
-        place = _publish(settings.url, log)
+        place = _publish(settings.url, region, log)
         listening = _listening_socket(listen)
     else:
         with opened(settings.url) as place:
@@ -234,8 +238,8 @@ def _store_metrics(url: str) -> list[Collector]:
     return [StoreMetrics(url)]
 
 
-def _publish(url: str, log: Any) -> Place:
-    with opened(url, create=True) as place:
+def _publish(url: str, region: str | None, log: Any) -> Place:
+    with opened(url, create=True, region=region) as place:
         problems = place.start().problems
         if not place.has_rules:
             fail("\n".join(problems), BAD_VALUE)

@@ -14,11 +14,14 @@ from callsieve import list_output as output
 from callsieve.command_help import epilog
 from callsieve.enforcement import settled_workers, worker_state, workers_without
 from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
+from loader.held_back import RULES, found_held_back, is_current, of_list
 from loader.publishing import RULES_DOCUMENT, too_old
+from loader.reading_version import reading_version
 from loader.store import escaped
 from lookup_core import PublishedList, UnavailableList, View
 
 NOT_WELL = 1
+_KEPT = ("as_of", "stale_after", "rolled_back", "region", "reading")
 
 
 @click.command(
@@ -50,8 +53,12 @@ def status(url: str, as_json: bool) -> None:
         workers = settled_workers(place.catalog, view.sequence)
         problems += workers_without(workers, view.sequence)
         rules = view.documents.get(RULES_DOCUMENT)
+        rules_held_back = found_held_back(view, RULES)
         if rules is None:
             problems.append("no rules are in force: run callsieve reload")
+        if rules_held_back:
+            problems.append(f"rules: {rules_held_back.problem}")
+        problems += nodes_reading_otherwise(health.nodes)
         if as_json:
             store: dict[str, Any] = {"url": url, **_health_json(health)}
             output.print_json(
@@ -60,7 +67,11 @@ def status(url: str, as_json: bool) -> None:
                     "publication": view.sequence,
                     "lists": lists,
                     "workers": [asdict(worker) for worker in workers],
-                    "rules": {"generation": rules.generation if rules else None},
+                    "rules": {
+                        "generation": rules.generation if rules else None,
+                        "held_back": rules_held_back.problem if rules_held_back else None,
+                    },
+                    "reading": reading_version(),
                     "problems": problems,
                 }
             )
@@ -90,9 +101,13 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 "as_of",
                 "stale_after",
                 "rolled_back",
+                "region",
+                "reading",
+                "held_back",
                 "problem",
             )
         )
+        held = found_held_back(view, of_list(name))
         if isinstance(found, PublishedList):
             moment = found.info.get("published_at")
             row |= {
@@ -100,8 +115,10 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
                 "rejects": found.info.get("rejects"),
                 "published_at": moment,
                 "bytes": found.snapshot.nbytes,
-                **{key: found.info.get(key) for key in ("as_of", "stale_after", "rolled_back")},
+                **{key: found.info.get(key) for key in _KEPT},
             }
+            if held and not (name in known and is_current(place.store, place.catalog, name)):
+                row["held_back"] = held.problem
             if isinstance(moment, str):
                 age = now - datetime.datetime.fromisoformat(moment)
                 row["age_seconds"] = round(age.total_seconds(), 1)
@@ -109,6 +126,13 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
             if rejects := found.info.get("rejects"):
                 problems.append(
                     f"{output.counted(int(str(rejects)), 'row', 'rows')} cannot be read"
+                )
+            if row["held_back"]:
+                problems.append(f"not in force as the store has it: {row['held_back']}")
+            if row["reading"] not in (None, reading_version()):
+                problems.append(
+                    f"its numbers were read by {row['reading']}; run callsieve reload to read them"
+                    f" by {reading_version()}"
                 )
             if place.is_shared and row["rolled_back"]:
                 problems.append("rolled back on this node only, other nodes have another list")
@@ -119,6 +143,16 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
             row["problem"] = "not published yet; run callsieve reload"
         row["generation"] = found.generation if found else None
         yield {"list": name, "source": place.store.source(name), **row}
+
+
+def nodes_reading_otherwise(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A sentence for each node that reads numbers by other versions than this machine."""
+    for node in nodes:
+        if node["reading"] not in ("", reading_version()):
+            yield (
+                f"node {escaped(node['node'], 100)} reads numbers by"
+                f" {escaped(node['reading'], 200)}, this one by {reading_version()}"
+            )
 
 
 def _health_json(health: StoreHealth) -> dict[str, Any]:
@@ -147,6 +181,8 @@ def _print(url: str, health: StoreHealth, lists: list[dict[str, Any]], rules: in
         rows.append(["-" if shown[column] is None else str(shown[column]) for column in columns])
     output.print_table(columns, rows, numeric=(1, 2, 3, 4, 5))
     for row in lists:
+        if row["region"]:
+            click.echo(f"{row['list']}: national numbers are read in {row['region']}")
         if back := row["rolled_back"]:
             who = escaped(back["who"], 100)
             reason = f" ({escaped(back['reason'])})" if back["reason"] else ""
@@ -155,6 +191,7 @@ def _print(url: str, health: StoreHealth, lists: list[dict[str, Any]], rules: in
                 " callsieve reload returns to the store's rows"
             )
     click.echo(f"rules: generation {rules if rules is not None else '-'}")
+    click.echo(f"numbers are read by {reading_version()}")
 
 
 def _print_nodes(health: StoreHealth) -> None:

@@ -9,19 +9,20 @@ import click
 
 from callsieve.command_help import epilog
 from callsieve.list_output import print_rejects
+from callsieve.new_stores import new_region, region_option
 from callsieve.stores import opened, place_of, reporting, warn, without_rejects
 from callsieve.wiring import check_rules
 from loader.change_log import BatchDetails, this_process
-from loader.new_rules import NEW_RULES
+from loader.new_rules import are_new_rules
 from loader.store import (
     BadValueError,
     Entry,
     Reject,
     Store,
-    StoreError,
     escaped,
     open_store,
     rules_version,
+    would_make,
 )
 
 NOTHING_TO_DO = 1
@@ -36,25 +37,27 @@ def store_group() -> None:
 @store_group.command(
     "create",
     epilog=epilog(
-        "callsieve store create redis://127.0.0.1:6379", exit1="there is a store already"
+        "callsieve store create redis://127.0.0.1:6379 --region PL",
+        exit1="there is a store already",
     ),
 )
 @click.argument("url")
-def create(url: str) -> None:
+@region_option
+def create(url: str, region: str | None) -> None:
     """Make a new store at URL: the list Default, empty, and rules with comments.
+
+    It needs to be said in which country's way national numbers are read, or that there is none.
 
     A directory is also made by the commands that write into it. Redis is not: where a store was,
     an empty Redis is a loss, and nothing but this command takes it for a beginning.
     """
     with reporting():
-        try:
-            open_store(url).list_names()
-        except StoreError:  # what is wrong with it besides that it is not there comes up again
-            open_store(url, create=True).list_names()
-            click.echo(f"{escaped(url)}: created")
-            return
-        click.echo(f"{escaped(url)}: there is a store already")
-        sys.exit(NOTHING_TO_DO)
+        if not would_make(url):
+            open_store(url).list_names()  # says what is wrong with it, if anything is
+            click.echo(f"{escaped(url)}: there is a store already")
+            sys.exit(NOTHING_TO_DO)
+        open_store(url, create=True, region=new_region(url, region)).list_names()
+        click.echo(f"{escaped(url)}: created")
 
 
 @store_group.command(
@@ -82,7 +85,7 @@ def copy(source: str, target: str) -> None:
         origin = this_process("callsieve store copy", f"from {source}")
         rejected = 0
         for name in names:
-            new.store.create_list(name, origin)
+            new.store.create_list(name, origin, old.store.region_of(name))
             rejects: list[Reject] = []
             rows = old.store.entries(name, region)
             count = 0
@@ -97,7 +100,7 @@ def copy(source: str, target: str) -> None:
             click.echo(f"{name}: {count} copied, {len(rejects)} not read")
             print_rejects(rejects, len(rejects))
             rejected += len(rejects)
-        new.store.put_rules(rules, rules_version(new.store.rules_text()))
+        new.store.put_rules(rules, rules_version(new.store.rules_text()), origin)
         report = new.publish_all()
         for problem in report.problems:
             warn(problem)
@@ -110,7 +113,7 @@ def _expect_empty(store: Store, url: str) -> None:
     found = next((n for n in store.list_names() if any(True for _ in store.entries(n, None))), None)
     if found is not None:
         raise BadValueError(f"{url}: expected a store without entries, found some in {found}")
-    if store.rules_text() != NEW_RULES:
+    if not are_new_rules(store.rules_text()):
         raise BadValueError(f"{url}: expected a store with the rules of a new one, found others")
 
 

@@ -6,27 +6,39 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from callsieve.wiring import check_rules
-from loader.change_log import Batch, Change, Origin
+from callsieve.new_stores import new_region
+from callsieve.wiring import check_rules, lost_rules
+from loader.change_log import Batch, Change, Origin, this_process
 from loader.dangerous_entries import Guard
+from loader.held_back import is_current, of_list, release
 from loader.live_changes import Changes, changes_of, publish_changes
 from loader.publishing import (
     RULES_DOCUMENT,
     ListReport,
+    RulesReport,
     StoreReport,
-    is_current,
     publish_all,
     publish_list,
     publish_lists,
     publish_rules,
 )
-from loader.store import BadValueError, Entry, Reject, Store, StoreError, escaped, open_store
+from loader.store import (
+    BadValueError,
+    Entry,
+    Reject,
+    Store,
+    StoreError,
+    UnknownListError,
+    escaped,
+    open_store,
+    would_make,
+)
 from loader.undo import UndoReport
 from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError
 from screening import Rules
@@ -103,7 +115,18 @@ class Place:
 
     @property
     def region(self) -> str | None:
+        """The default one."""
         return self._read_rules(warn).default_region
+
+    def region_of(self, name: str) -> str | None:
+        """The region that national numbers are read in for this list: its own, or the default one.
+
+        Also of a list that is not there. Raises BadValueError for a bad name, StoreError.
+        """
+        with contextlib.suppress(UnknownListError):
+            if own := self.store.region_of(name):
+                return own
+        return self.region
 
     def campaign_list(self, campaign: str) -> str:
         """The list that the campaign's numbers are added to. Raises ValueError, StoreError."""
@@ -126,32 +149,80 @@ class Place:
         )
 
     def publish(self, name: str, region: str | None) -> ListReport:
-        return publish_list(self.store, self.catalog, name, region, utc_now())
+        """Publish a list after a change by one of Callsieve's own commands."""
+        return publish_list(self.store, self.catalog, name, region, utc_now(), accept=True)
 
     def publish_changes(self, name: str, region: str | None, changes: Changes | None) -> ListReport:
         """Publish the change of a list that was just made in the store; None: all of the list."""
-        if changes is None:
-            return self.publish(name, region)
-        return publish_changes(self.store, self.catalog, name, region, changes, utc_now())
+        report = publish_changes(self.store, self.catalog, name, region, changes, utc_now())
+        if report.held_back:
+            warn(f"{name}: what was changed by hand is not in force: {report.held_back}")
+        return report
 
     def publish_batch(self, name: str, region: str | None, batch: Batch | None) -> ListReport:
         """Publish the batch that was just made in the store; None: all of the list."""
         changes = None if batch is None else changes_of(self.store, batch)
         return self.publish_changes(name, region, changes)
 
-    def publish_lists(self, names: Iterable[str]) -> StoreReport[Rules]:
-        """Publish these lists again; the report has the problems."""
-        return publish_lists(self.store, self.catalog, names, self.region, utc_now())
+    def publish_lists(self, names: Iterable[str], accept: bool = False) -> StoreReport[Rules]:
+        """Publish these lists again; the report has the problems.
 
-    def publish_rules(self) -> None:
-        """Raises ValueError for bad rules, StoreError."""
+        accept: whatever they have lost. Raises BadValueError for one whose file is gone and that
+        the rules in force use.
+        """
+        names = list(names)
+        if accept:
+            there = [*self.store.list_names(), *set(self.catalog.current().lists).difference(names)]
+            in_force = self.rules_in_force
+            try:
+                if in_force is not None:
+                    check_rules(in_force, there)
+            except ValueError as error:
+                raise BadValueError(
+                    f"not accepted; the rules in force would say:\n{error}"
+                ) from error
+        return publish_lists(self.store, self.catalog, names, self.region, utc_now(), accept)
+
+    def publish_rules(self, accept: bool = True) -> RulesReport[Rules]:
+        """accept: whatever they have lost. Raises ValueError for bad rules, StoreError."""
         names = self.store.list_names()
-        publish_rules(self.store, self.catalog, lambda text: check_rules(text, names))
+        return publish_rules(
+            self.store,
+            self.catalog,
+            lambda text: check_rules(text, names),
+            *(() if accept else (lost_rules,)),
+        )
+
+    def reload_rules(self, accept: bool, origin: Origin) -> RulesReport[Rules]:
+        """The same after an edit by hand, which the change log gets."""
+        before = self.rules_in_force
+        report = self.publish_rules(accept)
+        if before is not None and not report.unchanged:
+            self.store.note_rules_edit(before, origin)
+        return report
+
+    def put_rules(self, text: str, version: str, origin: Origin, what: str = "rules") -> None:
+        """Check the rules, put them into the store in place of those of that version, and into
+        force. Raises ValueError for bad rules, StoreError.
+        """
+        check_rules(text, self.store.list_names())
+        before = self.rules_in_force
+        if before is not None and before != self.store.rules_text():
+            self.store.note_rules_edit(before, this_process("found by callsieve"))
+        self.store.put_rules(text, version, origin, what)
+        self.publish_rules()
+
+    @property
+    def rules_in_force(self) -> str | None:
+        """The text of the rules in force."""
+        found = self.catalog.current().documents.get(RULES_DOCUMENT)
+        return None if found is None else found.text
 
     def withdraw(self, name: str) -> None:
         """Take a list that was removed from the store from what is published."""
         if name in self.catalog.current().lists:
             self.catalog.withdraw(name)
+            release(self.catalog, of_list(name))
 
     def roll_back_here(self, name: str, origin: Origin) -> int:
         """Publish a list as it was one generation before; the new generation.
@@ -218,9 +289,19 @@ class Place:
 
     def _publish_all(self, leave: Collection[str] = ()) -> StoreReport[Rules]:
         region = None
+        before = self.rules_in_force
         with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
             region = self._read_rules(lambda _: None).default_region
-        return publish_all(self.store, self.catalog, region, check_rules, utc_now(), leave)
+        report = publish_all(
+            self.store, self.catalog, region, check_rules, utc_now(), leave, lost_rules
+        )
+        if before is not None and report.rules and not report.rules.unchanged:
+            try:
+                self.store.note_rules_edit(before, this_process("found by callsieve"))
+            except StoreError as error:
+                problem = f"the new rules are in force, and not in the change log: {error}"
+                report = replace(report, problems=(*report.problems, problem))
+        return report
 
     def _rolled_back(self) -> list[str]:
         return [
@@ -232,15 +313,20 @@ class Place:
         ]
 
     def _read_rules(self, warn: Callable[[str], object]) -> Rules:
-        """By the store's rules, or those in force if they are bad."""
+        """By the store's rules, or those in force if they are bad or have lost too much."""
+        in_force = self.rules_in_force
         try:
-            return check_rules(self.store.rules_text(), None)
-        except ValueError as error:
-            in_force = self.catalog.current().documents.get(RULES_DOCUMENT)
+            text = self.store.rules_text()
+            if in_force is not None and text != in_force and (lost := lost_rules(in_force, text)):
+                raise BadValueError(lost)
+            return check_rules(text, None)
+        except (ValueError, StoreError) as error:
             if in_force is None:
+                if isinstance(error, StoreError):
+                    raise
                 raise BadValueError(f"{self.rules_name}: {error}") from error
             warn(f"{self.rules_name} is not in force: {error}")
-            return check_rules(in_force.text, None)
+            return check_rules(in_force, None)
 
 
 def place_of(store: Store) -> Place:
@@ -252,14 +338,25 @@ def place_of(store: Store) -> Place:
 
 
 @contextlib.contextmanager
-def opened(url: str, create: bool = False) -> Iterator[Place]:
+def opened(url: str, create: bool = False, region: str | None = None) -> Iterator[Place]:
     """Opens a store, reporting() what is wrong with it.
 
-    create: make a directory that is missing. A Redis store is made by `callsieve store create`
-    alone: a Redis that came back empty must not be taken for one where nothing was yet.
+    create: make a directory that is missing, with this default region; None: see new_region(). It
+    is published at once. A Redis store is made by `callsieve store create` alone: a Redis that came
+    back empty must not be taken for one where nothing was yet.
     """
     with reporting():
-        yield place_of(open_store(url, create and not url.startswith("redis")))
+        create = create and not url.startswith("redis")
+        is_new = create and would_make(url)
+        place = place_of(open_store(url, create, new_region(url, region) if is_new else None))
+        if is_new:
+            place.publish_all()
+        elif create and not place.has_rules:
+            try:
+                place.publish_rules()
+            except (ValueError, StoreError) as error:
+                warn(f"no rules are in force: {error}")
+        yield place
 
 
 @contextlib.contextmanager

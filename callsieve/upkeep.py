@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from callsieve.supervisor import Job, Spawn
+from loader.held_back import as_it_is_held_back, is_settled
 from loader.live_lists import LiveLists
-from loader.publishing import is_current
 from loader.store import Store, StoreError
 from lookup_core import Catalog
 
@@ -24,6 +24,8 @@ CHECK_SECONDS = 0.25
 EDITED_SECONDS = 1.0
 """How long an edit stands before it is taken: editors and commands are then done with the file."""
 RETRY_SECONDS = 60.0
+HELD_BACK = 3
+"""Exit code of `callsieve upkeep` when all is done but what was held back, which is made known."""
 
 
 class Upkeep:
@@ -41,6 +43,7 @@ class Upkeep:
         self._running = False
         self._next = 0.0
         self._edited: dict[str, tuple[str, float]] = {}
+        self._failed: dict[str, tuple[str, float]] = {}
 
     def check(self) -> None:
         now = time.monotonic()
@@ -62,15 +65,30 @@ class Upkeep:
             return False
 
     def _is_edited(self, now: float) -> bool:
-        """Whether a list has been for a while what is not published."""
+        """Whether a list has been for a while what is neither published nor held back."""
         edited = {}
         for name in self._store.list_names():
-            if not is_current(self._store, self._catalog, name):
+            if not is_settled(self._store, self._catalog, name):
                 version = self._store.version(name)
+                failed, retry = self._failed.get(name, ("", 0.0))
+                if version == failed and now < retry:
+                    continue
                 before, since = self._edited.get(name, (version, now))
                 edited[name] = version, since if before == version else now
         self._edited = edited
         return any(now - since > EDITED_SECONDS for _, since in edited.values())
+
+    def _still_failing(self) -> dict[str, tuple[str, float]]:
+        """The lists that could not be published, by their versions, and when to try again."""
+        retry = time.monotonic() + RETRY_SECONDS
+        try:
+            return {
+                name: (held.version, retry)
+                for name in self._store.list_names()
+                if (held := as_it_is_held_back(self._store, self._catalog, name))
+            }
+        except (StoreError, OSError):  # the next check says so
+            return {}
 
     def _run(self) -> None:
         directory = TemporaryDirectory(prefix="callsieve-")
@@ -79,10 +97,12 @@ class Upkeep:
         def ended(exit_code: int) -> None:
             self._running = False
             self._edited = {}
+            self._failed = self._still_failing()
             self._log.info("upkeep", exit_code=exit_code)
             if exit_code:
                 problem = errors.read_text("utf-8", "replace")[-2000:]
                 self._log.error("upkeep", problem=problem)
+            if exit_code not in (0, HELD_BACK):
                 self._next = time.monotonic() + RETRY_SECONDS
             directory.cleanup()
 

@@ -129,12 +129,22 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesChange:
+    """The SHA-256 of the rules' texts before and after, both of which the store keeps."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a list.
+    """What happened to a list, or to the rules: then `list` is "".
 
     what: "add", "update" or "remove" with number, before and after; "import", "replace", "undo",
     "rollback" (of the store's rows) or "remove list" with batch; "create list"; "rollback" of what
-    one machine had published.
+    one machine had published; "accept" of what was held back. With rules: "rules", "rules edited by
+    hand", "rules undo", "rules rollback". region: of a list that has one of its own, when it is
+    made or removed.
     """
 
     list: str
@@ -143,6 +153,8 @@ class Change:
     before: Entry | None = None
     after: Entry | None = None
     batch: Batch | None = None
+    region: str | None = None
+    rules: RulesChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,10 @@ class Record:
             fields["after"] = change.after and entry_fields(change.after)
         if change.batch is not None:
             fields["batch"] = _batch_fields(change.batch)
+        if change.region is not None:
+            fields["region"] = change.region
+        if change.rules is not None:
+            fields["rules"] = {"before": change.rules.before, "after": change.rules.after}
         fields["redo"] = self.redo
         fields["previous"] = self.previous
         return fields
@@ -222,6 +238,7 @@ def read_record(line: bytes, serial: int) -> Record:
     try:
         fields = json.loads(line)
         batch = fields.get("batch")
+        rules = fields.get("rules")
         change = Change(
             fields["list"],
             fields["what"],
@@ -229,6 +246,8 @@ def read_record(line: bytes, serial: int) -> Record:
             _read_entry(fields.get("before")),
             _read_entry(fields.get("after")),
             _read_batch(batch) if batch else None,
+            fields.get("region"),
+            RulesChange(str(rules["before"]), str(rules["after"])) if rules else None,
         )
         return Record(
             fields["serial"],

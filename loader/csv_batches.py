@@ -2,17 +2,30 @@
 
     ID.before.csv, ID.after.csv     a list's columns; see change_log.Batch
     ID.change.csv                   a registry's change file
+    SHA256.toml                     a text of the rules
 
 A process killed before its batch was recorded may leave files that no record names.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from loader.change_log import BATCH_ID, Batch, BatchFile, BrokenLogError, Part
-from loader.csv_list import ListFile, give_to_owner, rows_of, sync_directory, system_errors
+from loader.csv_list import (
+    ListFile,
+    give_to_owner,
+    open_regular,
+    replacing,
+    rows_of,
+    sync_directory,
+    system_errors,
+)
 from loader.store import Entry, Reject, quoted
+
+MAX_TEXT_BYTES = 16_000_000
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class CsvBatches:
@@ -47,6 +60,35 @@ class CsvBatches:
                     path.unlink(missing_ok=True)
                 raise
         return kept
+
+    def keep_text(self, text: str) -> str:
+        """Keep a text of the rules; its SHA-256. Raises StoreError."""
+        data = text.encode()
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._text_path(sha256)
+        if not path.exists():
+            self.make_directory()
+            with system_errors(path), replacing(path) as file:
+                file.write(text)
+            give_to_owner(path, self._directory)
+        return sha256
+
+    def text(self, sha256: str) -> str:
+        """A text that was kept. Raises BrokenLogError when it is not what it was, StoreError."""
+        path = self._text_path(sha256)
+        with system_errors(path), open_regular(path) as file:
+            data = file.read(MAX_TEXT_BYTES)
+        if (found := hashlib.sha256(data).hexdigest()) != sha256:
+            raise BrokenLogError(
+                f"rules: {path}: expected the SHA-256 {sha256[:16]}..., found {found[:16]}...:"
+                " the file was altered"
+            )
+        return data.decode()
+
+    def _text_path(self, sha256: str) -> Path:
+        if not SHA256.fullmatch(sha256):
+            raise BrokenLogError(f"change log: expected a SHA-256, found {quoted(sha256)}")
+        return self._directory / f"{sha256}.toml"
 
     def rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
         if getattr(batch, part) is not None:

@@ -68,6 +68,8 @@ class CsvEdit:
         self.new, self.before, self.after, self._additions_path, self._changes_path = (
             path.with_name(f".{path.name}.{identity}.{what}") for what in WORKING_FILES
         )
+        self.entries = 0
+        self._prepared: Prepared | None = None
         self._open_files: list[BinaryIO] = []
         self._today = datetime.date.today().isoformat().encode()
 
@@ -101,6 +103,7 @@ class CsvEdit:
         for offset, _, what in listed.rows(scan):
             if isinstance(what, Entry):
                 table.learn(entry_key_of(what.number), offset)
+        self.entries = len(table)
         self._appendable = listed.appendable
         self._healing = listed.healing
         self._line_end = listed.line_end
@@ -195,8 +198,12 @@ class CsvEdit:
     def prepare(self) -> Prepared | None:
         """Write the list's new file `new` and the batch's `before` and `after`, and sync them.
 
-        None when the list would have what it has. Raises StoreError.
+        None when the list would have what it has. Once: nothing is put after it. Raises StoreError.
         """
+        self._prepared = self._prepared or self._prepare()
+        return self._prepared
+
+    def _prepare(self) -> Prepared | None:
         with system_errors(self._path):
             out = self._written(self.new)
             file = self._open_files[-1]

@@ -6,10 +6,12 @@ What a record tells under `redo` is one of
     detach      that file is removed
     keep        the list's file becomes the rows `before` of this batch
     at, row     the row is appended to the list's file, which had so many bytes
+    rules       the working file beside the rules becomes their file
 or nothing, when the list stays as it is.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -20,10 +22,25 @@ from typing import Any
 from loader.change_log import BrokenLogError, Change, Origin, this_process
 from loader.csv_batches import CsvBatches
 from loader.csv_edit import WORKING_FILES
-from loader.csv_list import ListFile, append, give_to_owner, rows_of, sync_directory, system_errors
+from loader.csv_list import (
+    ListFile,
+    append,
+    give_to_owner,
+    moved_away,
+    put_in_place,
+    replacing,
+    rows_of,
+    sync,
+    sync_directory,
+    system_errors,
+)
 from loader.csv_log import CsvLog
 from loader.locking import locked
+from loader.numbers import check_region
 from loader.store import Entry, StoreError, check_list_name, quoted
+
+RULES_FILE = "callsieve.toml"
+MAX_REGION_BYTES = 100
 
 
 class CsvFiles:
@@ -33,6 +50,8 @@ class CsvFiles:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.rules = directory / RULES_FILE
+        self.new_rules = directory / f".{RULES_FILE}.new"
         self.lists = directory / "lists"
         self.batches = CsvBatches(directory / "batches")
         self.log = CsvLog(directory, lambda record: self._make(record.change, record.redo))
@@ -44,6 +63,25 @@ class CsvFiles:
 
     def attached_path(self, name: str) -> Path:
         return self.lists / f"{check_list_name(name)}.attached"
+
+    def region_path(self, name: str) -> Path:
+        """Has the list's own region, if it has one."""
+        return self.lists / f"{check_list_name(name)}.region"
+
+    def region_of(self, name: str) -> str | None:
+        """The list's own region; None: it has none. Raises StoreError."""
+        path = self.region_path(name)
+        try:
+            with system_errors(path), path.open("rb") as file:
+                text = file.read(MAX_REGION_BYTES).decode("utf-8", "replace").strip()
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+        try:
+            return check_region(text)
+        except ValueError as error:
+            raise StoreError(f"{path}: {error}") from None
 
     def working_path(self, name: str) -> Path:
         """For a new file that a record will name."""
@@ -83,10 +121,23 @@ class CsvFiles:
             sync_directory(self.lists)
         self.log.commit(change, origin or this_process(), redo, lambda: self._make(change, redo))
 
+    def commit_rules(self, change: Change, origin: Origin | None) -> None:
+        """The same for new rules, which are in the file `new_rules`."""
+        with system_errors(self.new_rules):
+            sync(self.new_rules)
+            sync_directory(self.rules.parent)
+        self.commit(change, origin, {"rules": True})
+
     def _make(self, change: Change, redo: Mapping[str, Any]) -> None:
         """Make a recorded change; once it is made, this does nothing."""
+        if change.rules is not None:
+            if "rules" in redo:
+                self._make_rules(change.rules.after)
+            return
         path = self.path(change.list)
         with system_errors(path):
+            if change.what == "create list":
+                self._set_region(change)
             if "new" in redo or "attached" in redo:
                 working = str(redo.get("new") or redo["attached"])
                 if not _working_names(change.list).fullmatch(working):
@@ -97,19 +148,34 @@ class CsvFiles:
                 if new.exists():
                     if not path.exists():
                         give_to_owner(new, path.parent)
-                    new.replace(path if "new" in redo else self.attached_path(change.list))
-                    sync_directory(path.parent)
+                    put_in_place(new, path if "new" in redo else self.attached_path(change.list))
             elif "detach" in redo:
                 self.attached_path(change.list).unlink(missing_ok=True)
+                self.region_path(change.list).unlink(missing_ok=True)
                 sync_directory(path.parent)
             elif "keep" in redo:
                 kept = self.batches.path(str(redo["keep"]), "before")
                 if path.exists() and not kept.exists():
-                    path.replace(kept)
+                    moved_away(path, kept)
+                    self.region_path(change.list).unlink(missing_ok=True)
                     sync_directory(path.parent)
                     sync_directory(kept.parent)
             elif "at" in redo:
                 self._append(path, change, int(redo["at"]), str(redo["row"]).encode())
+
+    def _make_rules(self, sha256: str) -> None:
+        with system_errors(self.new_rules):
+            if self.new_rules.exists() and _sha256(self.new_rules) == sha256:
+                put_in_place(self.new_rules, self.rules)
+
+    def _set_region(self, change: Change) -> None:
+        path = self.region_path(change.list)
+        if change.region is None:
+            path.unlink(missing_ok=True)
+            return
+        with replacing(path) as file:
+            file.write(change.region + "\n")
+        give_to_owner(path, path.parent)
 
     def _append(self, path: Path, change: Change, at: int, row: bytes) -> None:
         with path.open("rb") as file:
@@ -128,6 +194,11 @@ class CsvFiles:
 def of_number(number: str, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Those of this very number."""
     return (entry for entry in entries if entry.number == number)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _working_names(name: str) -> re.Pattern[str]:

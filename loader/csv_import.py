@@ -10,7 +10,9 @@ from loader.csv_layout import Layout
 from loader.csv_rows import COLUMNS, Lines, Row, read_entry_cells
 from loader.csv_source import open_source
 from loader.dangerous_entries import Guard
+from loader.held_back import HeldBackError
 from loader.locking import uninterrupted
+from loader.loss_guard import Counts, loss
 from loader.rejects_file import RejectsFile
 from loader.store import (
     NAMED_REJECTS,
@@ -27,14 +29,15 @@ from loader.store import (
 class ImportOptions:
     """replace: the list gets the file's numbers and loses all others. dry_run: nothing is changed.
 
-    guard: holds back dangerous entries; None: they are taken. progress: told how many bytes were
-    read.
+    accept: replace whatever the list loses by it. guard: holds back dangerous entries; None: they
+    are taken. progress: told how many bytes were read.
     """
 
     replace: bool = False
     dry_run: bool = False
     guard: Guard | None = None
     origin: Origin | None = None
+    accept: bool = False
     progress: Callable[[int], object] = lambda _: None
 
 
@@ -70,8 +73,9 @@ def import_file(
     """Add every row of `file` to the list in one step, and fill in the report.
 
     Rows that cannot be read, and those that `guard` holds back, go to a RejectsFile. When no row is
-    accepted the list stays as it is, with `replace` too. Raises StoreError; it stays then as well,
-    and with KeyboardInterrupt unless the report has a batch.
+    accepted the list stays as it is, with `replace` too. Raises HeldBackError when `replace` would
+    take out too much to be believed, StoreError; it stays then as well, and with KeyboardInterrupt
+    unless the report has a batch.
     """
     layout = report.layout
     with (
@@ -90,6 +94,8 @@ def import_file(
                 file.name,
                 source.sha256,
             )
+            if options.replace and not options.accept:
+                _check_loss(edit)
             if options.dry_run:
                 edit.prepare()
             else:
@@ -98,6 +104,13 @@ def import_file(
         report.removed = edit.removed
         if not options.dry_run:
             report.rejects_file = rejects.keep()
+
+
+def _check_loss(edit: Edit) -> None:
+    edit.prepare()
+    lost = edit.removed
+    if problem := loss(Counts(edit.entries), Counts(edit.entries - lost), lost):
+        raise HeldBackError(f"{problem}; nothing was changed. If that is meant: --accept")
 
 
 class _Reading:

@@ -3,7 +3,10 @@
 import contextlib
 import datetime
 import os
+import shutil
+import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import TextIO
 
@@ -30,6 +33,7 @@ from loader.store import (
     Reject,
     StoreError,
     covers,
+    escaped,
     os_problem,
     quoted,
 )
@@ -48,7 +52,8 @@ def plain_reader(region: str | None) -> PlainReader:
 class ListFile:
     """One pass over a list's file. The attributes hold once the pass is over.
 
-    appendable: the file begins with the whole header, so a row can be added at its end.
+    has_header: the first row names columns. appendable: it is the whole header, so a row can be
+    added at the end.
     healing: what to write at the end before anything else, when the last row has no line end.
     size: of the file in bytes.
     """
@@ -57,6 +62,7 @@ class ListFile:
         self._path = path
         self._region = region
         self.bom = False
+        self.has_header = False
         self.appendable = False
         self.line_end = "\n"
         self.healing = ""
@@ -77,7 +83,7 @@ class ListFile:
         """
         if self._path.stem == DEFAULT_LIST and not self._path.exists():
             return
-        with system_errors(self._path), self._path.open("rb") as file:
+        with system_errors(self._path), open_regular(self._path) as file:
             lines = Lines(lambda: file.read(PIECE))
             if lines.ready() and lines.buffer.startswith(BOM):
                 self.bom = True
@@ -108,6 +114,7 @@ class ListFile:
                 f"lists/{self._path.name} line {row.line}: expected the columns {HEADER},"
                 f" found {quoted(row.raw.rstrip())}"
             )
+        self.has_header = True
         self.appendable = ",".join(row.cells) == HEADER and row.ended
         self.line_end = row.raw[len(row.raw.rstrip("\r\n")) :] or "\n"
         return True
@@ -157,10 +164,12 @@ def keys_of(path: Path, region: str | None, now: datetime.datetime) -> ListKeys:
     def take(lines: Lines) -> None:
         lines.take(*reader.collect(lines.buffer, lines.at, found.keys))
 
-    for _, _, what in ListFile(path, region).rows(take):
+    listed = ListFile(path, region)
+    for _, _, what in listed.rows(take):
         if what is not None:
             found.take(what)
     found.finish()
+    found.has_header = listed.has_header
     return found
 
 
@@ -232,6 +241,71 @@ def replacing(path: Path) -> Iterator[TextIO]:
         working.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def check_regular(path: Path) -> None:
+    """Raises StoreError for what stands where a file should and is none, such as a named pipe."""
+    with system_errors(path), contextlib.suppress(FileNotFoundError):
+        _expect_regular(path, path.stat().st_mode)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """A file to read. Raises OSError, and StoreError for anything else, such as a named pipe."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        _expect_regular(path, os.fstat(file.fileno()).st_mode)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _expect_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        found = next((what for is_it, what in _KINDS.items() if is_it(mode)), "something else")
+        raise StoreError(f"{escaped(str(path), 300)}: expected a file, found {found}")
+
+
+_KINDS = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISDIR: "a directory",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Make a synced file beside `path` the one at `path`; through a symbolic link, which stays."""
+    if not path.is_symlink():
+        new.replace(path)
+        sync_directory(path.parent)
+        return
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        shutil.copyfile(new, beside)
+        with beside.open("rb") as file:
+            take_ownership_of(target, file.fileno())
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+    new.unlink()
+
+
+def moved_away(path: Path, target: Path) -> None:
+    """Move a file away; of a symbolic link, what it leads to is copied, and the link goes."""
+    if not path.is_symlink():
+        path.replace(target)
+        return
+    working = target.with_name(f".{target.name}.new")
+    shutil.copyfile(path, working)
+    sync(working)
+    working.replace(target)
+    path.unlink()
 
 
 def give_to_owner(path: Path, directory: Path) -> None:

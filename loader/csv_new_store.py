@@ -4,22 +4,36 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from loader.csv_files import RULES_FILE
 from loader.csv_list import HEADER, replacing
-from loader.new_rules import NEW_RULES
+from loader.new_rules import new_rules
 from loader.store import DEFAULT_LIST
 
 
+def is_new(directory: Path) -> bool:
+    """Whether the rules are to be made, too. Those that are missing from a store that has lists, or
+    has published some, were lost: others in their place would take effect with the next reload.
+    """
+    if not directory.is_dir():
+        return True
+    found = {child.name for child in directory.iterdir()}
+    if not found & {RULES_FILE, "snapshots"} and (not found or "lists" in found):
+        return not any((directory / "lists").glob("*.csv"))
+    return False
+
+
 def make_store(
-    lists: Path, rules: Path, lock: Callable[[Path], AbstractContextManager[None]]
+    directory: Path, region: str | None, lock: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
-    """Make what is missing. lock: of a file. Raises StoreError, OSError."""
+    """Make what is missing. region: the rules' default. lock: of a file. Raises StoreError,
+    OSError.
+    """
+    lists, rules = directory / "lists", directory / RULES_FILE
+    begins = is_new(directory)
     lists.mkdir(parents=True, exist_ok=True)
     default = lists / f"{DEFAULT_LIST}.csv"
-    # Rules that are missing from a store that has lists were lost: an empty file in their place
-    # would take effect with the next reload. So they are made first, and only then.
-    is_new = not any(lists.glob("*.csv"))
-    for path, text in ((rules, NEW_RULES), (default, HEADER + "\n")):
-        if (is_new or path == default) and not path.exists():
+    for path, text in ((rules, new_rules(region)), (default, HEADER + "\n")):
+        if (begins or path == default) and not path.exists():
             with lock(path):
                 if not path.exists():
                     with replacing(path) as file:

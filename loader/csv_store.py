@@ -2,8 +2,9 @@
 
     DIR/callsieve.toml      the rules
     DIR/lists/NAME.csv      one list: number,date,description,expires
-    DIR/changes.log         every change of a list; see csv_log.py
-    DIR/batches/            rows of imports and undos: ID.before.csv, ID.after.csv
+    DIR/lists/NAME.region   the list's own region, if it has one
+    DIR/changes.log         every change of a list or of the rules; see csv_log.py
+    DIR/batches/            rows of imports and undos, texts of the rules; see csv_batches.py
     DIR/expiries.sqlite     when entries end; see expiries.py
     DIR/snapshots/          what is published from them; made anew by `callsieve reload`
 
@@ -21,7 +22,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from loader.attached_list import (
@@ -34,18 +35,20 @@ from loader.attached_list import (
 )
 from loader.change_log import Batch, BatchDetails, BatchFile, Change, Origin, Part, new_batch_id
 from loader.csv_edit import CsvEdit, Prepared
-from loader.csv_files import CsvFiles, of_number
+from loader.csv_files import RULES_FILE, CsvFiles, of_number
 from loader.csv_list import (
     HEADER,
     ListFile,
+    check_regular,
     format_row,
     keys_of,
-    replacing,
+    open_regular,
     rows_of,
     sync,
     system_errors,
 )
 from loader.csv_new_store import make_store
+from loader.csv_rules import CsvRules
 from loader.expiries import Expiries
 from loader.list_keys import ListKeys
 from loader.merging import checked, merged
@@ -62,24 +65,23 @@ from loader.store import (
     check_number,
     escaped,
     quoted,
-    rules_conflict,
-    rules_version,
 )
 
-RULES_FILE = "callsieve.toml"
 EXPIRIES_FILE = "expiries.sqlite"
-MAX_RULES_BYTES = 4_000_000
 ENDINGS = ("csv", "attached")
 
 
 class CsvStore:
     """The store in one directory. Implements loader.store.Store."""
 
-    def __init__(self, directory: Path, create: bool = False) -> None:
-        """Raises StoreError when the directory is no store, or is missing and not to be created."""
+    def __init__(self, directory: Path, create: bool = False, region: str | None = None) -> None:
+        """region: the default region of a store that is made; None: it has none.
+
+        Raises StoreError when the directory is no store, or is missing and not to be created.
+        """
         self.directory = directory
-        self._rules = directory / RULES_FILE
         self._files = CsvFiles(directory)
+        self._rules = CsvRules(self._files)
         self._batches = self._files.batches
         self.last_step: Step | None = None
         with system_errors(directory):
@@ -95,7 +97,7 @@ class CsvStore:
                     f" found other files"
                 )
             if create:
-                make_store(self._files.lists, self._rules, self._files.lock)
+                make_store(directory, region, self._files.lock)
         if os.access(directory, os.W_OK):
             self._files.recover()
 
@@ -142,7 +144,12 @@ class CsvStore:
             except BadValueError as error:
                 yield stem, str(error)
 
-    def create_list(self, name: str, origin: Origin | None = None) -> bool:
+    def region_of(self, name: str) -> str | None:
+        return self._files.region_of(name)
+
+    def create_list(
+        self, name: str, origin: Origin | None = None, region: str | None = None
+    ) -> bool:
         path = self._files.path(name)
         with self._files.lock(path), system_errors(path):
             self._files.log.recover()
@@ -152,7 +159,8 @@ class CsvStore:
             new = self._files.working_path(name)
             new.write_text(HEADER + "\n", "utf-8")
             sync(new)
-            self._files.commit(Change(name, "create list"), origin, {"new": new.name})
+            change = Change(name, "create list", region=region)
+            self._files.commit(change, origin, {"new": new.name})
         return True
 
     def remove_list(self, name: str, origin: Origin | None = None) -> None:
@@ -165,12 +173,13 @@ class CsvStore:
                 self._files.commit(Change(name, "detach"), origin, {"detach": True})
             else:
                 identity = new_batch_id()
-                with path.open("rb") as file:
+                with open_regular(path) as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 rows = sum(1 for _ in ListFile(path, None))
                 batch = Batch(identity, 0, 0, rows, 0, 0, BatchFile(rows, sha256), None)
                 self._batches.make_directory()
-                change = Change(name, "remove list", batch=batch)
+                region = self.region_of(name)
+                change = Change(name, "remove list", batch=batch, region=region)
                 self._files.commit(change, origin, {"keep": identity})
             self._files.lock_path(path).unlink()
 
@@ -183,7 +192,11 @@ class CsvStore:
         attached = self.attached(name)
         if attached is None:
             return None
+        region = self._region(name, region)
         return AttachedList(attached, region, lambda batch: self._batches.path(batch, "change"))
+
+    def _region(self, name: str, default: str | None) -> str | None:
+        return self.region_of(name) or default
 
     def attach(self, name: str, attached: Attached, origin: Origin | None = None) -> None:
         path = self._files.path(name)
@@ -249,24 +262,34 @@ class CsvStore:
     def entries(self, name: str, region: str | None) -> Iterator[Entry | Reject]:
         path = self._existing(name)
         attached = self._attached_list(name, region)
-        return attached.entries() if attached else iter(ListFile(path, region))
+        if attached:
+            return attached.entries()
+        return iter(ListFile(path, self._region(name, region)))
 
     def keys(self, name: str, region: str | None, now: datetime.datetime) -> ListKeys:
         path = self._existing(name)
         attached = self._attached_list(name, region)
-        return attached.keys(now) if attached else keys_of(path, region, now)
+        return attached.keys(now) if attached else keys_of(path, self._region(name, region), now)
 
     def add(
-        self, name: str, entry: Entry, region: str | None, origin: Origin | None = None
+        self,
+        name: str,
+        entry: Entry,
+        region: str | None,
+        origin: Origin | None = None,
+        weigh: Callable[[Entry | None, Entry], object] | None = None,
     ) -> AddOutcome:
         entry = checked(entry)
         path = self._files.path(name)
+        region = self._region(name, region)
         with self._changing(name):
             listed = ListFile(path, region)
             old = next(of_number(entry.number, rows_of(listed, entry.number, region)), None)
             new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
+            if weigh:
+                weigh(old, new)
             change = Change(name, "update" if old else "add", new.number, old, new)
             if old is None and listed.appendable:
                 row = listed.healing + format_row(new, listed.line_end)
@@ -282,6 +305,7 @@ class CsvStore:
         self, name: str, number: str, region: str | None, origin: Origin | None = None
     ) -> tuple[Entry, ...]:
         check_number(number)
+        region = self._region(name, region)
         with self._changing(name):
             rows = rows_of(ListFile(self._files.path(name), region), number, region)
             removed = tuple(of_number(number, rows))
@@ -300,6 +324,7 @@ class CsvStore:
 
     def _editing(self, name: str, region: str | None, replace: bool = False) -> CsvEdit:
         path = self._files.path(name)
+        region = self._region(name, region)
         self._files.sweep(name)
 
         def make(edit: CsvEdit, prepared: Prepared, details: BatchDetails) -> Batch:
@@ -348,28 +373,24 @@ class CsvStore:
             if attached:
                 found = attached.find(number)
             else:
-                found = iter(rows_of(ListFile(path, region), number, region))
+                own = self._region(name, region)
+                found = iter(rows_of(ListFile(path, own), number, own))
             for entry in found:
                 yield name, entry
 
     def rules_text(self) -> str:
-        with system_errors(self._rules), self._rules.open("rb") as file:
-            data = file.read(MAX_RULES_BYTES + 1)
-        if len(data) > MAX_RULES_BYTES:
-            raise StoreError(f"{self._rules}: expected at most {MAX_RULES_BYTES} bytes")
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise StoreError(f"{self._rules}: line {line}: expected UTF-8") from None
+        return self._rules.text()
 
-    def put_rules(self, text: str, version: str) -> None:
-        with self._files.lock(self._rules):
-            found = rules_version(self.rules_text())
-            if found != version:
-                raise rules_conflict(found, version)
-            with system_errors(self._rules), replacing(self._rules) as file:
-                file.write(text)
+    def put_rules(
+        self, text: str, version: str, origin: Origin | None = None, what: str = "rules"
+    ) -> None:
+        self._rules.put(text, version, origin, what)
+
+    def note_rules_edit(self, before: str, origin: Origin | None = None) -> None:
+        self._rules.note_edit(before, origin)
+
+    def kept_rules(self, sha256: str) -> str:
+        return self._batches.text(sha256)
 
     def source(self, name: str) -> str:
         attached = self.attached(name)
@@ -387,6 +408,7 @@ class CsvStore:
         """The same for whoever changes the list: not without a log that it can be recorded in."""
         with self.locked(name):
             self._files.log.recover()
+            check_regular(self._files.path(name))
             if attached := self.attached(name):
                 raise BadValueError(
                     f"list {quoted(name)}: it is attached to {escaped(attached.file)}, which is"

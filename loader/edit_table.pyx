@@ -83,6 +83,10 @@ cdef class EditTable:
         self._changes = changes
         self._before = before
 
+    def __len__(self):
+        """Different numbers: of the list, and those that were put."""
+        return len(self._table)
+
     def scan(self, bytes buffer not None, Py_ssize_t at, int64_t base):
         """Learn the plain rows of the list from buffer[at] on, which is at base + at in its file.
 

@@ -17,7 +17,8 @@ class ListKeys:
     keys: array("Q") of packed numbers, repeated ones too. ending: those of the numbers and prefixes
     that do not count for ever, and until when. expired: rows left out because their time is over.
     named_rejects: the first. as_of: of an attached list, the day whose numbers it has. stale_after:
-    it may not be used then.
+    it may not be used then. has_header: the file's first row names columns; None: there is no such
+    file.
     """
 
     now: datetime.datetime
@@ -29,6 +30,7 @@ class ListKeys:
     expired: int = 0
     as_of: datetime.date | None = None
     stale_after: datetime.datetime | None = None
+    has_header: bool | None = None
 
     @property
     def next_expiry(self) -> datetime.datetime | None:

@@ -2,12 +2,14 @@
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loader.change_log import PARTS, Batch
 from loader.entry_fields import expiry_bytes, field_of
+from loader.held_back import HeldBackError
 from loader.live_lists import MOST_GENERATIONS, LiveLists
 from loader.publishing import ListReport, publish_list
-from loader.store import Entry, Reject, Step, Store
+from loader.store import Entry, Reject, Store
 from lookup_core import Catalog, PublishedList
 
 Changes = Mapping[str, Entry | None]
@@ -24,33 +26,38 @@ def publish_changes(
     catalog: Catalog,
     name: str,
     region: str | None,
-    changes: Changes,
+    changes: Changes | None,
     now: datetime.datetime,
 ) -> ListReport:
     """Publish the change that `store` made last, or the whole list where that is not enough.
 
-    It is enough when what is published is what the list was before the change. Somebody else's
-    change, an edit by hand and a publisher that was killed all show in the list's version.
-    Raises what publish_list() raises.
+    changes: None: too many to be told. It is enough when what is published is what the list was
+    before the change. Somebody else's change, an edit by hand and a publisher that was killed all
+    show in the list's version. When such an edit is held back, the change alone is published on top
+    of what is in force, and the report says so. Raises what publish_list() raises.
     """
     step = store.last_step
+    fields = {
+        field_of(number): None if entry is None else expiry_bytes(entry.expires)
+        for number, entry in (changes or {}).items()
+    }
+    live = LiveLists(catalog, store.expiries)
     with store.locked(name):
-        if step is not None and step.list == name and _is_published(catalog, step):
-            fields = {
-                field_of(number): None if entry is None else expiry_bytes(entry.expires)
-                for number, entry in changes.items()
-            }
-            return LiveLists(catalog, store.expiries).change(name, fields, now, step.after)
-    return publish_list(store, catalog, name, region, now)
-
-
-def _is_published(catalog: Catalog, step: Step) -> bool:
-    found = catalog.current().lists.get(step.list)
-    return (
-        isinstance(found, PublishedList)
-        and found.info.get("version") == step.before
-        and found.generation - found.base < UNKEPT_GENERATIONS
-    )
+        published = catalog.current().lists.get(name)
+        follows = False
+        if step and step.list == name and isinstance(published, PublishedList):
+            follows = published.info.get("version") == step.before
+            generations = published.generation - published.base
+            if follows and changes is not None and generations < UNKEPT_GENERATIONS:
+                return live.change(name, fields, now, step.after)
+    try:
+        # Of a change that was meant, nothing is held back.
+        return publish_list(store, catalog, name, region, now, accept=follows)
+    except HeldBackError as error:
+        if changes is None:
+            raise
+        with store.locked(name):
+            return replace(live.change(name, fields, now), held_back=str(error))
 
 
 def changes_of(store: Store, batch: Batch) -> Changes | None:

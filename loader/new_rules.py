@@ -1,11 +1,15 @@
 """The rules that a new store begins with."""
 
-NEW_RULES = """\
+import re
+
+NO_REGION = '# default_region = "PL"   # none: only numbers with a country code can be read'
+
+_NEW_RULES = """\
 # Rules of this Callsieve store. `callsieve reload` checks them and puts them into effect;
 # a file with a mistake changes nothing.
 
 # How national numbers are read, here and in the lists: a two-letter country code.
-# default_region = "PL"
+{region}
 
 # Inbound calls from numbers on a list; the first rule that fits decides.
 [[forwarding]]
@@ -31,3 +35,15 @@ action = "hangup"                  # or "redirect"
 # [route."Poland"]
 # present_from = "Our numbers"
 """
+
+
+def new_rules(region: str | None) -> str:
+    """region: two letters; None: the store is to have none."""
+    line = NO_REGION if region is None else f'default_region = "{region}"'
+    return _NEW_RULES.replace("{region}", line)
+
+
+def are_new_rules(text: str) -> bool:
+    """Whether a store still has the rules that it began with, whatever region was said."""
+    parts = map(re.escape, _NEW_RULES.split("{region}"))
+    return re.fullmatch("[^\n]*".join(parts), text) is not None

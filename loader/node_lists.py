@@ -6,6 +6,7 @@ from array import array
 from loader.entry_fields import expiry_from
 from loader.live_lists import LiveLists, is_over, numbers_and_prefixes
 from loader.publishing import ListReport, list_info, publish_numbers
+from loader.reading_version import reading_version
 from loader.redis_edit import STEP
 from loader.redis_store import RedisStore
 from loader.store import StoreError
@@ -46,6 +47,7 @@ class NodeLists(LiveLists):
         next_expiry = self._expiries.next(name)
         entries = len(keys) + len(prefixes)
         info = list_info(entries, fields.unreadable, next_expiry, now)
+        info |= {"region": redis_list.region(), "reading": reading_version()}
         generation, unchanged = publish_numbers(self._catalog, name, keys, prefixes, info)
         return ListReport(
             name,

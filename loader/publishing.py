@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from loader.entry_fields import expiry_bytes, field_of
+from loader.held_back import (
+    RULES,
+    HeldBackError,
+    check_loss,
+    deleted_by_hand,
+    hold_back,
+    is_settled,
+    of_list,
+    release,
+)
 from loader.key_table import count_distinct
+from loader.reading_version import reading_version
 from loader.store import Reject, Store, StoreError, UnknownListError, escaped, is_prefix
 from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError, readers
 
@@ -22,7 +33,8 @@ class ListReport:
 
     entries: different numbers and prefixes in force. expired: rows left out because their time is
     over. next_expiry: when the first of `entries` ends. named_rejects: the first rejects.
-    unchanged: the list was published so already, and no generation was made.
+    unchanged: the list was published so already, and no generation was made. held_back: why what
+    was edited by hand is not in it.
     """
 
     name: str
@@ -33,6 +45,7 @@ class ListReport:
     next_expiry: datetime.datetime | None
     named_rejects: tuple[Reject, ...]
     unchanged: bool = False
+    held_back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +71,53 @@ class StoreReport(Generic[T]):
 
 
 def publish_list(
-    store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
+    store: Store,
+    catalog: Catalog,
+    name: str,
+    region: str | None,
+    now: datetime.datetime,
+    accept: bool = False,
 ) -> ListReport:
     """Publish a list as the store has it, without the entries that have expired at `now` (aware).
 
-    Raises StoreError when it cannot be read, CatalogError, SnapshotError or OSError when it cannot
-    be published; what was published before stays.
+    accept: whatever it has lost; a change by one of Callsieve's own commands is meant.
+    Raises HeldBackError when an edit by hand has lost too much to be believed, StoreError when it
+    cannot be read, CatalogError, SnapshotError or OSError when it cannot be published; what was
+    published before stays, and the first two are made known (see held_back).
     """
     # Under the lock, so that of two publishers the one that read last publishes last.
     with store.locked(name):
-        return _publish_whole(store, catalog, name, region, now)
+        return _publish_whole(store, catalog, name, region, now, accept)
 
 
 def publish_if_changed(
     store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
 ) -> ListReport | None:
-    """The same unless the list is published as the store has it."""
+    """The same unless the list is published, or held back, as the store has it."""
     with store.locked(name):
-        if is_current(store, catalog, name):
+        if is_settled(store, catalog, name):
             return None
-        return _publish_whole(store, catalog, name, region, now)
-
-
-def is_current(store: Store, catalog: Catalog, name: str) -> bool:
-    """Whether what is published of a list is what the store has."""
-    found = catalog.current().lists.get(name)
-    return isinstance(found, PublishedList) and found.info.get("version") == store.version(name)
+        return _publish_whole(store, catalog, name, region, now, accept=False)
 
 
 def _publish_whole(
-    store: Store, catalog: Catalog, name: str, region: str | None, now: datetime.datetime
+    store: Store,
+    catalog: Catalog,
+    name: str,
+    region: str | None,
+    now: datetime.datetime,
+    accept: bool,
 ) -> ListReport:
     version = store.version(name)  # before it is read: an edit by hand meanwhile is a later one
-    found = store.keys(name, region, now)
-    entries = count_distinct(found.keys) + len(found.prefixes)
+    try:
+        found = store.keys(name, region, now)
+        entries = count_distinct(found.keys) + len(found.prefixes)
+        if not accept:
+            check_loss(store, catalog, name, version, found, entries, now)
+    except StoreError as error:
+        if name in catalog.current().lists:
+            hold_back(catalog, of_list(name), error, version, now)
+        raise
     ending = ((field_of(number), expiry_bytes(end)) for number, end in found.ending.items())
     store.expiries.replace(name, ending)
     generation, unchanged = publish_numbers(
@@ -104,8 +130,12 @@ def _publish_whole(
             "as_of": found.as_of.isoformat() if found.as_of else None,
             "stale_after": found.stale_after.isoformat() if found.stale_after else None,
             "version": version,
+            "header": found.has_header,
+            "region": store.region_of(name),
+            "reading": reading_version(),
         },
     )
+    release(catalog, of_list(name))
     return ListReport(
         name,
         generation,
@@ -152,16 +182,44 @@ def list_info(
     }
 
 
-def publish_rules(store: Store, catalog: Catalog, check: Callable[[str], T]) -> RulesReport[T]:
+def _no_loss(_before: str, _after: str) -> str:
+    return ""
+
+
+def publish_rules(
+    store: Store,
+    catalog: Catalog,
+    check: Callable[[str], T],
+    loss: Callable[[str, str], str] = _no_loss,
+) -> RulesReport[T]:
     """Publish the rules text, unless it is in force. When `check` raises, nothing is published and
     the error goes on.
+
+    loss: of the text in force and the new one, says what is wrong with the one in place of the
+    other; "" when it may be taken. Otherwise raises HeldBackError. Whatever keeps new rules out of
+    force is made known (see held_back).
     """
-    text = store.rules_text()
-    rules = check(text)
     in_force = catalog.current().documents.get(RULES_DOCUMENT)
-    if in_force is not None and in_force.text == text:
-        return RulesReport(in_force.generation, rules, unchanged=True)
-    return RulesReport(catalog.publish_document(RULES_DOCUMENT, text), rules)
+    try:
+        text = store.rules_text()
+        is_new = in_force is None or in_force.text != text
+        if in_force is not None and is_new and (problem := loss(in_force.text, text)):
+            raise HeldBackError(
+                f"{problem}; those in force stay. Put them right, or confirm them:"
+                " callsieve reload --rules --accept"
+            )
+        rules = check(text)
+    except (ValueError, StoreError) as error:
+        if in_force is not None:
+            now = datetime.datetime.now(datetime.UTC)
+            hold_back(catalog, RULES, error, "", now)
+        raise
+    if in_force is not None and not is_new:
+        report = RulesReport(in_force.generation, rules, unchanged=True)
+    else:
+        report = RulesReport(catalog.publish_document(RULES_DOCUMENT, text), rules)
+    release(catalog, RULES)
+    return report
 
 
 def publish_lists(
@@ -170,18 +228,29 @@ def publish_lists(
     names: Iterable[str],
     region: str | None,
     now: datetime.datetime,
+    accept: bool = False,
 ) -> StoreReport[Any]:
-    """Publish these lists. One that cannot be is named in the report's problems."""
+    """Publish these lists. One that cannot be is named in the report's problems.
+
+    accept: whatever they have lost; a list whose file is gone is withdrawn.
+    """
     lists = []
+    withdrawn = []
     problems = []
+    known = store.list_names()
     for name in names:
         try:
-            lists.append(publish_list(store, catalog, name, region, now))
+            if accept and name not in known and name in catalog.current().lists:
+                catalog.withdraw(name)
+                release(catalog, of_list(name))
+                withdrawn.append(name)
+            else:
+                lists.append(publish_list(store, catalog, name, region, now, accept))
         except UnknownListError as error:
             problems.append(str(error))
         except (StoreError, CatalogError, SnapshotError, OSError) as error:
             problems.append(f"list {escaped(name)}: {error}")
-    return StoreReport(tuple(lists), (), None, tuple(problems))
+    return StoreReport(tuple(lists), tuple(withdrawn), None, tuple(problems))
 
 
 def publish_all(
@@ -191,13 +260,15 @@ def publish_all(
     check: Callable[[str, Collection[str]], T],
     now: datetime.datetime,
     leave: Collection[str] = (),
+    loss: Callable[[str, str], str] = _no_loss,
 ) -> StoreReport[T]:
     """Publish every list but those in `leave`, and the rules; withdraw the lists that the store no
     longer has.
 
     One bad list or a bad rules file does not hold up the rest: it keeps what was published before
     and is named in the report's problems. check(text, list names): ValueError for bad rules.
-    Lists are withdrawn last, and only when the new rules are in force: the old ones may use them.
+    loss: see publish_rules. Lists are withdrawn last, and only when the new rules are in force: the
+    old ones may use them. One with entries whose file was deleted by hand is held back.
     """
     names = store.list_names()
     wanted = [name for name in names if name not in leave]
@@ -207,13 +278,18 @@ def publish_all(
     gone = [name for name in catalog.current().lists if name not in names]
     withdrawn = []
     try:
-        rules = publish_rules(store, catalog, lambda text: check(text, names))
+        rules = publish_rules(store, catalog, lambda text: check(text, names), loss)
     except (ValueError, StoreError) as error:
         problems.append(f"rules not taken: {error}")
         problems += [f"list {escaped(name)}: removed, kept until the rules are" for name in gone]
     else:
         for name in gone:
+            if problem := deleted_by_hand(store, catalog, name):
+                hold_back(catalog, of_list(name), HeldBackError(problem), "", now)
+                problems.append(f"list {escaped(name)}: {problem}")
+                continue
             catalog.withdraw(name)
+            release(catalog, of_list(name))
             withdrawn.append(name)
     return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
 

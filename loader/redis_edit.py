@@ -65,7 +65,8 @@ class RedisEdit:
         self._replace = replace
         self._lock = ListLock(client, buckets, name, head)
         self._renewed = time.monotonic()
-        self._was_empty = self._head().entries == 0
+        self.entries = self._head().entries
+        self._was_empty = self.entries == 0
         self._counts = dict.fromkeys(AddOutcome, 0)
         self._removed = 0
         self._dropped: set[bytes] = set()  # with replace: the list has them, and they were not put

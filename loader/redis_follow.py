@@ -7,11 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from loader.node_directory import Health, Position
 from loader.publishing import ListReport, StoreReport
+from loader.reading_version import reading_version
 from loader.redis_client import StoreUnreachableError
 from loader.redis_feed import NO_CHANGE, wait_for_change
 from loader.redis_node import LostChangesError, Node
@@ -41,13 +42,15 @@ FAILING = "failing"
 class NodeReport:
     """What a node last said of itself in the store. rev: the last change it has; at: ISO time.
 
-    failed: the lists that it could not publish, and tries again.
+    failed: the lists that it could not publish, and tries again. reading: what it reads numbers by;
+    "" of a node of a version before.
     """
 
     name: str
     rev: int
     at: str
     failed: tuple[str, ...] = ()
+    reading: str = ""
 
 
 def follow(
@@ -81,7 +84,10 @@ def follow(
                 reported_at, reported = time.monotonic(), position
                 rev, failed = (position.rev, position.stale) if position else (0, ())
                 try:
-                    put_node_report(store, NodeReport(name, rev, now.isoformat(), failed))
+                    report_of_node = NodeReport(
+                        name, rev, now.isoformat(), failed, reading_version()
+                    )
+                    put_node_report(store, report_of_node)
                 except StoreError as error:  # such as out of memory: following goes on
                     problems.append(f"this node cannot say how far it is: {error}")
             state = FOLLOWING
@@ -170,7 +176,9 @@ def state_of(error: StoreError) -> str:
 
 def put_node_report(store: RedisStore, report: NodeReport) -> None:
     """Raises StoreError."""
-    content = json.dumps({"rev": report.rev, "at": report.at, "failed": report.failed})
+    fields = asdict(report)
+    del fields["name"]
+    content = json.dumps(fields)
     store.client.call("HSET", store.key("nodes"), report.name, content)
 
 
@@ -180,8 +188,9 @@ def node_reports(store: RedisStore) -> list[NodeReport]:
     for name, content in store.client.call("HGETALL", store.key("nodes")).items():
         found = json.loads(content)
         failed = tuple(found.get("failed", ()))  # a node of a version before does not say it
+        reading = str(found.get("reading", ""))
         reports.append(
-            NodeReport(name.decode("utf-8", "replace"), found["rev"], found["at"], failed)
+            NodeReport(name.decode("utf-8", "replace"), found["rev"], found["at"], failed, reading)
         )
     return sorted(reports, key=lambda report: report.name)
 

@@ -42,7 +42,12 @@ class RedisList:
         self._log = log
         self._name = name
 
-    def add(self, entry: Entry, origin: Origin | None) -> AddOutcome:
+    def add(
+        self,
+        entry: Entry,
+        origin: Origin | None,
+        weigh: Callable[[Entry | None, Entry], object] | None,
+    ) -> AddOutcome:
         entry = checked(entry)
         field = field_of(entry.number)
         origin = origin or this_process()
@@ -53,6 +58,8 @@ class RedisList:
             new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
+            if weigh:
+                weigh(old, new)
             logged = Logged(self._name, "update" if old else "add", new.number, old, new)
             self._change(head, field, Change(value, value_of(new)), logged, origin)
             self._buckets.grow(head.id)
@@ -112,10 +119,10 @@ class RedisList:
             kept = hashed(batches.removed_list(lock.list_id), lock.renew)
             rows = kept.rows if kept else 0
             batch = Batch(new_batch_id(), 0, 0, rows, 0, 0, kept, None)
-            logged = Logged(self._name, "remove list", batch=batch)
+            logged = Logged(self._name, "remove list", batch=batch, region=self.region())
             keys = [self._buckets.key("lists"), lock.key]
             keys += [self._buckets.key(one) for one in ("meta", "changes", "log")]
-            keys.append(batches.list_key(batch.id))
+            keys += [batches.list_key(batch.id), self._buckets.key("regions")]
             arguments = [self._name, lock.list_id, lock.token, self._buckets.most_changes]
             answer = b"logged"
             while answer == b"logged":
@@ -125,6 +132,11 @@ class RedisList:
                 raise lock.lost()
         finally:
             lock.close()
+
+    def region(self) -> str | None:
+        """The list's own."""
+        found = self._client.call("HGET", self._buckets.key("regions"), self._name)
+        return found.decode("utf-8", "replace") if found else None
 
     def head(self) -> Head:
         """Raises UnknownListError."""

@@ -101,13 +101,15 @@ class Node(Generic[T]):
             reports, problems = self._publish_lists(wanted, now)
         return StoreReport(tuple(reports), (), None, tuple(problems.values()))
 
-    def start_anew(self, now: datetime.datetime) -> StoreReport[T]:
-        """Publish what the store has, whatever this node had; make the store if there is none."""
+    def start_anew(self, now: datetime.datetime, region: str | None) -> StoreReport[T]:
+        """Publish what the store has, whatever this node had; make the store if there is none, with
+        this default region.
+        """
         with self._store.node.publishing():
             try:
                 state = self._store.state()
             except EmptyStoreError:
-                self._store.create()
+                self._store.create(region)
                 state = self._store.state()
             return self._publish(state, dict.fromkeys(state.lists, WHOLE), now)
 

@@ -12,6 +12,8 @@ Keys, each behind the store's `{prefix}:`
     head:ID       hash: n (buckets), c (entries), r (rev of the last change)
     b:ID:BUCKET   hash: field -> value, see redis_records
     rules         hash: text, version
+    texts         hash: SHA-256 -> a text of the rules that the change log names
+    regions       hash: list name -> its own region, for those that have one
     changes       stream, the newest `changes` ones; see _RECORD
     log           list: the change log's records, see change_log
     batch:ID:PART list: rows of a batch before or after it, see redis_batches
@@ -202,8 +204,8 @@ return 'ok'
 """
 )
 
-# KEYS: lists, meta, changes, log, new head. ARGV: name, id, most changes, the log's last hash, its
-# next record and that one's hash.
+# KEYS: lists, meta, changes, log, new head, regions. ARGV: name, id, most changes, the log's last
+# hash, its next record and that one's hash, the list's own region or "".
 CREATE_LIST = (
     _RECORD
     + _LOG
@@ -214,12 +216,14 @@ log(KEYS[2], KEYS[4], ARGV[5], ARGV[6])
 local rev = record(KEYS[2], KEYS[3], ARGV[3], {'op', 'list', 'list', ARGV[1], 'id', ARGV[2]})
 redis.call('HSET', KEYS[5], 'n', 1, 'c', 0, 'r', rev)
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[6], ARGV[1], ARGV[7]) end
 return 'ok'
 """
 )
 
-# KEYS: lists, lock, meta, changes, log, batch. ARGV: name, id, token, most changes, the log's last
-# hash, its next record and that one's hash. The entries stay, as what the batch had before.
+# KEYS: lists, lock, meta, changes, log, batch, regions. ARGV: name, id, token, most changes, the
+# log's last hash, its next record and that one's hash. The entries stay, as what the batch had
+# before.
 REMOVE_LIST = (
     _RECORD
     + _LOG
@@ -228,6 +232,7 @@ if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'stale' end
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 'locked' end
 if not log_ends(KEYS[3], ARGV[5]) then return 'logged' end
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[7], ARGV[1])
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[6], ARGV[2])
 log(KEYS[3], KEYS[5], ARGV[6], ARGV[7])
@@ -272,14 +277,19 @@ return 'ok'
 """
 )
 
-# KEYS: rules, meta, changes. ARGV: text, its version, the version it was made from, most changes.
-# The version that is there when it is another, else "".
+# KEYS: rules, meta, changes, log, texts. ARGV: text, its version, the version it was made from,
+# most changes, the log's last hash, its next record and that one's hash, the SHA-256 of the text
+# that was and of the new one. The version that is there when it is another, "logged", or "".
 PUT_RULES = (
     _RECORD
+    + _LOG
     + """
-local version = redis.call('HGET', KEYS[1], 'version')
-if version ~= ARGV[3] then return version end
+local found = redis.call('HMGET', KEYS[1], 'version', 'text')
+if found[1] ~= ARGV[3] then return found[1] end
+if not log_ends(KEYS[2], ARGV[5]) then return 'logged' end
+redis.call('HSET', KEYS[5], ARGV[8], found[2], ARGV[9], ARGV[1])
 redis.call('HSET', KEYS[1], 'text', ARGV[1], 'version', ARGV[2])
+log(KEYS[2], KEYS[4], ARGV[6], ARGV[7])
 record(KEYS[2], KEYS[3], ARGV[4], {'op', 'rules'})
 return ''
 """

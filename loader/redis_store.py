@@ -11,7 +11,7 @@ noeviction, and only appendonly or a replica lets a change outlive a crash of th
 import contextlib
 import datetime
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from loader.change_log import Batch, Change, Origin, Part, this_process
 from loader.entry_fields import field_of
 from loader.expiries import Expiries
 from loader.list_keys import ListKeys, list_keys
-from loader.new_rules import NEW_RULES
+from loader.new_rules import new_rules
 from loader.node_directory import NodeDirectory
 from loader.redis_batches import RedisBatches
 from loader.redis_buckets import Buckets
@@ -30,7 +30,8 @@ from loader.redis_feed import NO_CHANGE
 from loader.redis_list import RedisList
 from loader.redis_log import RedisLog
 from loader.redis_records import entry_of
-from loader.redis_scripts import CREATE, CREATE_LIST, PUT_RULES, STATE
+from loader.redis_rules import RedisRules
+from loader.redis_scripts import CREATE, CREATE_LIST, STATE
 from loader.redis_url import parse_redis_url
 from loader.store import (
     DEFAULT_LIST,
@@ -43,7 +44,6 @@ from loader.store import (
     check_number,
     covers,
     quoted,
-    rules_conflict,
     rules_version,
 )
 
@@ -76,8 +76,9 @@ class RedisStore:
 
     last_step = None  # nodes learn of changes from the stream
 
-    def __init__(self, url: str, create: bool = False) -> None:
+    def __init__(self, url: str, create: bool = False, region: str | None = None) -> None:
         """create: make a new store where there is none, unless this node has followed one there.
+        region: the default region of a store that is made.
 
         Not to be asked for by what runs by itself: in the middle of a failover a server may be
         empty for a moment. Raises BadValueError for the URL.
@@ -89,7 +90,9 @@ class RedisStore:
         self.node = NodeDirectory.of(self.place.prefix)
         self._log = RedisLog(self.client, self.key("meta"), self.key("log"))
         self._batches = RedisBatches(self.client, self._buckets)
+        self._rules = RedisRules(self.client, self._buckets, self._log, self.url)
         self._create = create
+        self._new_region = region
         self._is_checked = False
 
     @property
@@ -137,11 +140,14 @@ class RedisStore:
             },
         )
 
-    def create(self) -> None:
-        """Make the store where there is none: the list Default, and rules to begin with."""
+    def create(self, region: str | None) -> None:
+        """Make the store where there is none: the list Default, and rules to begin with, with this
+        default region.
+        """
         keys = [self.key("meta"), self.key("rules"), self.key("lists"), self.key("head", 1)]
         identity = secrets.token_hex(16)
-        arguments = [identity, NEW_RULES, rules_version(NEW_RULES), DEFAULT_LIST, 1]
+        rules = new_rules(region)
+        arguments = [identity, rules, rules_version(rules), DEFAULT_LIST, 1]
         self._confirm(bool(self.client.script(CREATE, keys, arguments)))
 
     def check(self) -> None:
@@ -156,8 +162,16 @@ class RedisStore:
         except EmptyStoreError:
             if not self._create or self.node.position() is not None:
                 raise
-            self.create()
+            self.create(self._new_region)
         self._is_checked = True
+
+    def is_new(self) -> bool:
+        """Whether there is no store, and this node has followed none there. Raises StoreError."""
+        try:
+            self.state()
+        except EmptyStoreError:
+            return self.node.position() is None
+        return False
 
     def _empty(self) -> EmptyStoreError:
         text = f"{self.url}: expected a Callsieve store, found no key {self.key('meta')}"
@@ -208,16 +222,22 @@ class RedisStore:
                 names.add(check_list_name(name))
         return tuple(sorted(names))
 
-    def create_list(self, name: str, origin: Origin | None = None) -> bool:
+    def region_of(self, name: str) -> str | None:
+        return self.list(name).region()
+
+    def create_list(
+        self, name: str, origin: Origin | None = None, region: str | None = None
+    ) -> bool:
         check_list_name(name)
         self.check()
         new_id = str(self.client.call("HINCRBY", self.key("meta"), "next", 1))
         keys = [self.key(one) for one in ("lists", "meta", "changes", "log")]
-        keys.append(self.key("head", new_id))
+        keys += [self.key("head", new_id), self.key("regions")]
         answer = b"logged"
         while answer == b"logged":
-            step = self._log.next(Change(name, "create list"), origin or this_process())
-            arguments = [name, new_id, self.place.changes, *step.arguments]
+            change = Change(name, "create list", region=region)
+            step = self._log.next(change, origin or this_process())
+            arguments = [name, new_id, self.place.changes, *step.arguments, region or ""]
             answer = self.client.script(CREATE_LIST, keys, arguments)
         self._confirm(answer == b"ok")
         return bool(answer == b"ok")
@@ -246,8 +266,9 @@ class RedisStore:
         entry: Entry,
         region: str | None,  # noqa: ARG002
         origin: Origin | None = None,
+        weigh: Callable[[Entry | None, Entry], object] | None = None,
     ) -> AddOutcome:
-        outcome = self.list(name).add(entry, origin)
+        outcome = self.list(name).add(entry, origin, weigh)
         self._confirm(outcome is not AddOutcome.PRESENT)
         return outcome
 
@@ -335,21 +356,19 @@ class RedisStore:
 
     def rules_text(self) -> str:
         self.check()
-        text = self.client.call("HGET", self.key("rules"), "text")
-        try:
-            if text is not None:
-                return str(text.decode())
-        except UnicodeDecodeError:
-            raise StoreError(f"{self.url}: rules: expected UTF-8") from None
-        raise StoreError(f"{self.url}: expected the rules, found no key {self.key('rules')}")
+        return self._rules.text()
 
-    def put_rules(self, text: str, version: str) -> None:
+    def put_rules(
+        self, text: str, version: str, origin: Origin | None = None, what: str = "rules"
+    ) -> None:
         self.check()
-        keys = [self.key(one) for one in ("rules", "meta", "changes")]
-        arguments = [text, rules_version(text), version, self.place.changes]
-        if found := self.client.script(PUT_RULES, keys, arguments):
-            raise rules_conflict(found.decode(), version)
-        self._confirm(True)
+        self._confirm(self._rules.put(text, version, origin, what))
+
+    def note_rules_edit(self, before: str, origin: Origin | None = None) -> None:
+        """Nothing: nobody edits them by hand."""
+
+    def kept_rules(self, sha256: str) -> str:
+        return self._rules.kept(sha256)
 
     def locked(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Keeps other processes of this node from publishing; a change needs no lock."""

@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,6 +90,10 @@ class Edit(Protocol):
     """Many changes of one list that become one batch, or nothing; see Store.edit."""
 
     @property
+    def entries(self) -> int:
+        """Different numbers that the list had when the edit began."""
+
+    @property
     def counts(self) -> dict[AddOutcome, int]:
         """Entries put so far, by what became of them."""
 
@@ -141,7 +145,8 @@ class Step:
 
 
 class Store(Protocol):
-    """What a store does. `region` is the default region that national numbers are read in.
+    """What a store does. `region` is the default region that national numbers are read in; a list
+    that has a region of its own is read in that.
 
     Every change is recorded in the change log (change_log.py) in the same step; `origin` says where
     it comes from, and None means this process.
@@ -174,8 +179,13 @@ class Store(Protocol):
     def problems(self) -> tuple[str, ...]:
         """What lies in the store and can be no list, one sentence each."""
 
-    def create_list(self, name: str, origin: "Origin | None" = None) -> bool:
-        """False when it was there already."""
+    def region_of(self, name: str) -> str | None:
+        """The list's own region, in which its national numbers are read; None: the default one."""
+
+    def create_list(
+        self, name: str, origin: "Origin | None" = None, region: str | None = None
+    ) -> bool:
+        """False when it was there already. region: its own, kept with it."""
 
     def remove_list(self, name: str, origin: "Origin | None" = None) -> None:
         """Remove a list and all its entries. Raises BadValueError for `Default`."""
@@ -189,9 +199,17 @@ class Store(Protocol):
         """
 
     def add(
-        self, name: str, entry: Entry, region: str | None, origin: "Origin | None" = None
+        self,
+        name: str,
+        entry: Entry,
+        region: str | None,
+        origin: "Origin | None" = None,
+        weigh: "Callable[[Entry | None, Entry], object] | None" = None,
     ) -> AddOutcome:
         """Put one number into a list; on disk when this returns.
+
+        weigh: given what the list has of the number and what it is to have, before it is written;
+        what it raises goes on, and nothing is changed.
 
         A number that is there already gets this entry's expiry (none: it stays for ever), and its
         date and description where this entry has them.
@@ -263,10 +281,23 @@ class Store(Protocol):
 
     def rules_text(self) -> str: ...
 
-    def put_rules(self, text: str, version: str) -> None:
+    def put_rules(
+        self, text: str, version: str, origin: "Origin | None" = None, what: str = "rules"
+    ) -> None:
         """Put `text` in place of the rules whose rules_version() is `version`, unchecked.
 
-        Raises RulesConflictError when the store has another version by now.
+        what: the change is called in the log, which keeps both texts. Raises RulesConflictError
+        when the store has another version by now.
+        """
+
+    def note_rules_edit(self, before: str, origin: "Origin | None" = None) -> None:
+        """Put into the change log that the rules were edited by hand, unless that is its last
+        change of them. before: what they were.
+        """
+
+    def kept_rules(self, sha256: str) -> str:
+        """A text of the rules that the change log names. Raises BrokenLogError when it is not what
+        it was, StoreError.
         """
 
     def source(self, name: str) -> str:
@@ -276,10 +307,11 @@ class Store(Protocol):
         """No other process changes or publishes this list meanwhile. Not to be nested."""
 
 
-def open_store(url: str, create: bool = False) -> Store:
+def open_store(url: str, create: bool = False, region: str | None = None) -> Store:
     """The store at `url`: `csv:DIRECTORY`, or Redis, whose URLs loader.redis_url describes.
 
-    create: make what is missing, the list Default and commented rules included.
+    create: make what is missing, the list Default and commented rules included. region: the default
+    region of a store that is made; None: it has none.
     Raises BadValueError for an unknown kind of store, StoreError when there is none at that place.
     Redis is connected to when it is first needed.
     """
@@ -288,18 +320,36 @@ def open_store(url: str, create: bool = False) -> Store:
     if colon and scheme == "csv" and rest:
         from loader.csv_store import CsvStore
 
-        return CsvStore(Path(rest), create=create)
+        return CsvStore(Path(rest), create, region)
     if rest.startswith("//") and scheme.startswith("redis"):
         from loader.redis_store import RedisStore
 
-        return RedisStore(url, create=create)
+        return RedisStore(url, create, region)
     # What stands here may hold a password.
     raise BadValueError(f"store: expected csv:DIRECTORY or redis://HOST, found {quoted(scheme)}:")
 
 
+def would_make(url: str) -> bool:
+    """Whether open_store() with `create` would make a new store. Raises StoreError."""
+    if url.startswith("csv:"):
+        from loader.csv_new_store import is_new
+
+        return is_new(Path(url.removeprefix("csv:")))
+    if url.startswith("redis"):
+        from loader.redis_store import RedisStore
+
+        return RedisStore(url).is_new()
+    return False
+
+
 def rules_version(text: str) -> str:
     """Names a text of the rules: the first 12 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return version_of(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def version_of(sha256: str) -> str:
+    """The version of the rules whose text has that SHA-256."""
+    return sha256[:12]
 
 
 def rules_conflict(found: str, expected: str) -> RulesConflictError:

@@ -69,7 +69,7 @@ def _undone(
     if batch is not None:
         store.check_batch(batch)
     if change.what == "remove list":
-        store.create_list(name, origin)
+        store.create_list(name, origin, change.region)
     with store.edit(name, region) as edit:
         left = KeyTable()
         if batch is None:

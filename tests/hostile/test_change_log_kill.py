@@ -33,7 +33,7 @@ def _import(store: CsvStore, replace: bool = False) -> ImportReport:
         "600100200,2026-02-03,changed\n600100300,2026-02-03,new\n700,2026-02-03,\nbad,,\n"
     )
     report = ImportReport(read_layout(file, Wanted(), "PL"))
-    import_file(store, "Default", file, report, "PL", ImportOptions(replace=replace))
+    import_file(store, "Default", file, report, "PL", ImportOptions(replace=replace, accept=True))
     return report
 
 

@@ -33,7 +33,7 @@ class Site:
         self.directory = directory
         self.url = server.url()
         self.environment = {"CALLSIEVE_NODE_DIRECTORY": str(directory / "node")}
-        assert self.run("store", "create", self.url).returncode == 0
+        assert self.run("store", "create", self.url, "--region", "none").returncode == 0
         added = self.run("add", "Default", LISTED, "--description", "asked not to")
         assert added.returncode == 0, added.stderr
 

@@ -226,7 +226,7 @@ def test_a_change_that_this_node_cannot_publish_is_an_error(tmp_path: Path) -> N
     node = {"CALLSIEVE_NODE_DIRECTORY": str(tmp_path / "node")}
     with one_server(tmp_path / "redis") as server:
         url = server.url()
-        assert run("store", "create", url, **node).returncode == 0
+        assert run("store", "create", url, "--region", "none", **node).returncode == 0
         assert run("add", "Default", "+48600100200", store=url, **node).returncode == 0
         refused = subprocess.run(
             [*CALLSIEVE, "add", "Default", "+48600100201"],

@@ -94,7 +94,7 @@ def test_nodes_of_a_redis_store_have_it_and_one_that_is_gone_is_named(
     monkeypatch.setenv("CALLSIEVE_NODE_DIRECTORY", str(tmp_path / "here"))
     with one_server(tmp_path / "redis") as server:
         url = server.url()
-        assert run("store", "create", url).returncode == 0
+        assert run("store", "create", url, "--region", "none").returncode == 0
         assert run("reload", store=url).returncode == 0
         with three_nodes([url] * 3, tmp_path) as nodes:
             until(lambda: all(node.numbers() is not None for node in nodes))

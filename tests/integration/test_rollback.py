@@ -46,7 +46,7 @@ def test_a_restart_of_the_service_does_not_undo_it(tmp_path: Path) -> None:
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     monkeypatch.setenv("CALLSIEVE_NODE_DIRECTORY", str(tmp_path / "here"))
     with one_server(tmp_path / "redis") as server:
-        assert run("store", "create", server.url()).returncode == 0
+        assert run("store", "create", server.url(), "--region", "none").returncode == 0
         open_store(server.url()).add("Default", Entry(GOOD), None)
         yield server
 

@@ -27,7 +27,7 @@ RULES = 'default_region = "PL"\n'
 def url(new_store: NewStore) -> str:
     """A store that was made."""
     url = new_store()
-    done = run("store", "create", url)
+    done = run("store", "create", url, "--region", "none")
     assert done.returncode == 0, done.stderr
     return url
 
@@ -39,7 +39,10 @@ def on(url: str, *arguments: str, code: int = 0) -> CompletedProcess[str]:
 
 
 def test_a_store_is_made_once(url: str) -> None:
-    assert on(url, "store", "create", url, code=1).stdout == f"{url}: there is a store already\n"
+    assert (
+        on(url, "store", "create", url, "--region", "none", code=1).stdout
+        == f"{url}: there is a store already\n"
+    )
     assert open_store(url).list_names() == ("Default",)
 
 
@@ -191,7 +194,7 @@ def test_status_shows_every_list(url: str, tmp_path: Path) -> None:
 
 def test_rejects_show_in_status(new_csv_store: NewStore) -> None:
     url = new_csv_store()
-    run("store", "create", url)
+    run("store", "create", url, "--region", "none")
     (Path(url.removeprefix("csv:")) / "lists" / "Default.csv").write_text(
         "nonsense\n+48600100200\n"
     )
@@ -250,7 +253,7 @@ def test_an_agent_is_told_when_redis_is_down(tmp_path: Path) -> None:
     node = {"CALLSIEVE_NODE_DIRECTORY": str(tmp_path / "node")}
     with one_server(tmp_path / "redis") as server:
         url = f"redis://127.0.0.1:{server.port}"
-        assert run("store", "create", url, **node).returncode == 0
+        assert run("store", "create", url, "--region", "none", **node).returncode == 0
         options = ("--block-time", "30")
         with running(tmp_path / "service", *options, url=url, **node) as service:
             server.kill()
@@ -337,7 +340,7 @@ def test_a_copy_names_the_rows_it_leaves_behind(
     new_csv_store: NewStore, new_redis_store: NewStore
 ) -> None:
     source_url, target_url = new_csv_store(), new_redis_store()
-    run("store", "create", source_url)
+    run("store", "create", source_url, "--region", "none")
     directory = Path(source_url.removeprefix("csv:"))
     (directory / "callsieve.toml").write_text(RULES)
     (directory / "lists" / "Default.csv").write_text("600100200\nnonsense\n")
@@ -371,7 +374,7 @@ def test_user_and_password_come_from_the_environment_or_a_file(tmp_path: Path) -
                 2,
             ),
         ):
-            done = run("store", "create", url, **node, **given)
+            done = run("store", "create", url, "--region", "none", **node, **given)
             assert done.returncode == code, (given, done.stderr)
             assert "hunter2" not in done.stdout + done.stderr
         given = {"CALLSIEVE_REDIS_USERNAME": "pbx", "CALLSIEVE_REDIS_PASSWORD_FILE": str(secret)}
@@ -401,8 +404,10 @@ def test_tls_needs_the_right_certificate(tmp_path: Path) -> None:
     options = ("--tls-cert-file", str(cert), "--tls-key-file", str(key), "--tls-auth-clients", "no")
     port = RedisServer(tmp_path / "unused").port
     with one_server(tmp_path / "redis", *options, "--tls-port", str(port)):
-        unknown = run("store", "create", f"rediss://127.0.0.1:{port}", **node)
+        unknown = run("store", "create", f"rediss://127.0.0.1:{port}", "--region", "none", **node)
         assert unknown.returncode == 5
         assert "certificate" in unknown.stderr.lower()
-        known = run("store", "create", f"rediss://127.0.0.1:{port}?ca={cert}", **node)
+        known = run(
+            "store", "create", f"rediss://127.0.0.1:{port}?ca={cert}", "--region", "none", **node
+        )
         assert known.returncode == 0, known.stderr

@@ -13,6 +13,8 @@ def by_the_log(store: Store) -> dict[str, dict[str, Entry]]:
     lists: dict[str, dict[str, Entry]] = {"Default": {}}
     for record in read_records(store.log_lines()):
         change = record.change
+        if change.rules is not None:
+            continue
         entries = lists.setdefault(change.list, {})
         if change.what == "remove list":
             del lists[change.list]

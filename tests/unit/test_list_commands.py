@@ -35,10 +35,22 @@ def test_an_added_number_is_published_at_once(shell: Shell) -> None:
     assert shell.published().info["entries"] == 1
     output = shell.run("add", "Default", "0048600100200", code=1).output
     assert output == "Default: +48600100200 is already there\n"
-    output = shell.run("add", "Default", "+48600100200", "--expires", "2099-12-31").output
+    until = ("--expires", "2099-12-31")
+    output = shell.run("add", "Default", "+48600100200", *until, code=2).output
+    assert output == (
+        "error: +48600100200: it is on Default for ever and would end; --yes-really lets it end\n"
+    )
+    assert shell.published().generation == 1
+    output = shell.run("add", "Default", "+48600100200", *until, "--yes-really").output
     assert output == (
         "Default: updated +48600100200 until 2099-12-31 23:59:59 (generation 2, 1 entry)\n"
     )
+    output = shell.run("add", "Default", "+48600100200").output
+    assert output.splitlines() == [
+        "Default: updated +48600100200 (generation 3, 1 entry)",
+        "Default: it was to end 2099-12-31 23:59:59; it stays for ever",
+    ]
+    shell.run("add", "Default", "+48600100200", "--expires", "2099-12-31", "--yes-really")
     output = shell.run("list", "show").output
     assert output.splitlines() == [
         "number        date        description   expires",
@@ -111,12 +123,13 @@ def test_lists(shell: Shell) -> None:
     assert shell.run("list", "create", "Łódź & co", code=1).output == "Łódź & co: already there\n"
     shell.run("reload")
     assert shell.run("list", "ls").output.splitlines() == [
-        "list       entries  rejects  generation",
-        "Default          0        0           1",
-        "Łódź & co        0        0           1",
+        "list       entries  rejects  generation  region",
+        "Default          0        0           1  -",
+        "Łódź & co        0        0           1  -",
     ]
     rows = json.loads(shell.run("list", "ls", "--json").output)
-    assert rows[0] == {"list": "Default", "entries": 0, "rejects": 0, "generation": 1}
+    counts = {"entries": 0, "rejects": 0, "generation": 1}
+    assert rows[0] == {"list": "Default", **counts, "region": None}
     assert shell.run("list", "remove", "Łódź & co").output == "Łódź & co: removed\n"
     assert "Łódź & co" not in Catalog(shell.directory / "snapshots").current().lists
     assert "cannot be removed" in shell.run("list", "remove", "Default", code=2).output
@@ -209,7 +222,7 @@ def test_reload_takes_hand_edits_new_lists_and_withdraws_lists(shell: Shell) -> 
         "New: generation 1, 1 entry, 1 expired, 1 row not read",
         *[line for line in output.splitlines() if line.startswith("  line 2: 'nonsense\\x1b,x': ")],
         "Old: withdrawn, the store no longer has it",
-        "rules: generation 1",
+        "rules: generation 1, unchanged",
         "error: lists/it's.csv: list name 'it's': expected none of / $ { } | \\ ' \", found '",
     ]
     assert len(output.splitlines()) == 6
@@ -297,6 +310,7 @@ def test_a_store_that_is_missing_is_made_only_by_what_writes(tmp_path: Path) -> 
             "expected a Callsieve store, found no directory" in shell.run(*command, code=5).output
         )
     assert not shell.directory.exists()
+    shell.run("store", "create", f"csv:{shell.directory}", "--region", "none")
     shell.run("add", "Default", "+48600100200")
     assert CsvStore(shell.directory).list_names() == ("Default",)
     rules = (shell.directory / "callsieve.toml").read_text()
