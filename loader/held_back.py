@@ -134,8 +134,9 @@ def check_loss(
         max(lost - over, 0),
     )
     if problem:
-        first = found.named_rejects[:1]
-        told = f", the first in line {first[0].line}: {quoted(first[0].text, 40)}" if first else ""
+        told = ""
+        for first in found.named_rejects[:1]:
+            told = f", the first in line {first.line}: {quoted(first.text, 40)}: {first.reason}"
         raise HeldBackError(
             f"{problem}{told}; what is in force stays. Put the list right, or confirm"
             f" it: callsieve reload {quoted(name)} --accept"
