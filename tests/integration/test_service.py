@@ -140,7 +140,7 @@ def test_a_bad_rules_file_never_replaces_a_good_one(service: Service) -> None:
 def test_a_missing_store_is_made_and_its_default_list_is_in_force(tmp_path: Path) -> None:
     store = tmp_path / "new" / "store"
     store.parent.mkdir()
-    with running(store) as service:
+    with running(store, "--region", "none") as service:
         assert (store / "lists" / "Default.csv").exists()
         assert "# " in (store / "callsieve.toml").read_text("utf-8")
         assert service.probe("--caller", "+48600100200")["action"] == "continue"
