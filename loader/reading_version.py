@@ -1,11 +1,13 @@
 """What a text is read by: kept with what is published, because another version may read it anew."""
 
+from functools import cache
+
 import phonenumbers
 
-RENUMBERINGS = "none"
-"""Version of the table of renumberings that loader.numbers folds by."""
+from loader import renumbering
 
 
+@cache
 def reading_version() -> str:
-    """`phonenumbers 8.13.50, renumberings 2026-11-01`"""
-    return f"phonenumbers {phonenumbers.__version__}, renumberings {RENUMBERINGS}"
+    """`phonenumbers 9.0.43, renumberings 1c5f0a2e`: the metadata and the table of renumberings."""
+    return f"phonenumbers {phonenumbers.__version__}, renumberings {renumbering.table().version}"
