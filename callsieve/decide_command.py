@@ -31,14 +31,18 @@ def decide(url: str, as_json: bool, explain: bool, **leg: Any) -> None:
       callsieve decide --caller +48600100200 --called +48221234567
       callsieve decide --queue Infoline --called 605777888 --json --explain
 
-    Exit code: 0 decided; 2 the leg cannot be asked about; 5 the store cannot be used.
+    Exit code: 0 decided; 2 the leg cannot be asked about, such as one that is dialled without
+    --called; 5 the store cannot be used.
     """
+    channel = read_leg(**leg)
+    if channel.named_flow != "inbound" and not channel.called_number.strip():
+        raise click.UsageError("--called: expected the number that is dialled, found none")
     with opened(url) as place:
         if not place.has_rules:
             for problem in place.publish_all().problems:
                 warn(problem)
         try:
-            explained = Screener(place.catalog, warn).explain(read_leg(**leg))
+            explained = Screener(place.catalog, warn).explain(channel)
         except UnanswerableLegError as error:
             raise click.UsageError(str(error)) from None
     decision = explained.decision.as_dict()

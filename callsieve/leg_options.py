@@ -29,7 +29,12 @@ _OPTIONS = (
     click.option(
         "--address", default="127.0.0.1", show_default=True, metavar="IP", help="Who sent the leg."
     ),
-    click.option("--gateway", default="", metavar="NAME", help="The leg's gateway."),
+    click.option(
+        "--gateway",
+        default="",
+        metavar="NAME",
+        help="The leg's gateway; counts only where --address is one of its own.",
+    ),
 )
 
 

@@ -143,6 +143,7 @@ def _decision(answer: Answer, place: str) -> dict[str, Value]:
         "list": variables.get("callsieve_list"),
         "entry": variables.get("callsieve_entry"),
         "number": variables.get("callsieve_number"),
+        "read_as": variables.get("callsieve_read_as"),
         "rule": variables.get("callsieve_rule"),
         "status": variables.get("callsieve_status"),
         "cause": cause,
@@ -151,6 +152,7 @@ def _decision(answer: Answer, place: str) -> dict[str, Value]:
         "redirect": target,
         "presentation_number": variables.get("effective_caller_id_number"),
         "generation": int(generation) if generation.isdigit() else None,
+        "rules_version": variables.get("callsieve_rules_version"),
         "marked": variables.get("callsieve_marked"),
         "reason": variables.get("callsieve_reason", ""),
     }

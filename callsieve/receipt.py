@@ -15,8 +15,10 @@ def receipt_lines(decision: Mapping[str, Value]) -> list[str]:
     rows = [
         ("decision", verdict(decision)),
         ("number", decision["number"]),
+        ("read as", decision["read_as"]),
         ("list", _place(decision)),
         ("rule", decision["rule"]),
+        ("rules", decision["rules_version"] and f"version {decision['rules_version']}"),
         ("marked", decision["marked"]),
         ("reason", decision["reason"]),
     ]

@@ -6,16 +6,18 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 
+from callsieve.leg_numbers import called_party, caller_party, dialled_party
 from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
-from loader.numbers import check_region, read_number
+from loader.numbers import check_region
 from loader.publishing import RULES_DOCUMENT, stale_after, too_old
+from loader.store import rules_version
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
 from screening import (
     FLOWS,
@@ -140,9 +142,11 @@ class Screener:
             return
         self._document = document
         try:
-            self._rules = check_rules(document.text, None)
+            rules = check_rules(document.text, None)
         except ValueError as error:  # only checked rules are published: another version's, then
             self._problem(f"rules, generation {document.generation}: {error}")
+            return
+        self._rules = replace(rules, version=rules_version(document.text))
 
 
 def _as_screened(found: PublishedList | UnavailableList, now: datetime) -> NumberList | NoList:
@@ -160,11 +164,25 @@ def _stale_at(found: PublishedList | UnavailableList) -> float:
 
 def read_facts(channel: Leg, rules: Rules) -> CallFacts:
     """What the leg's channel data comes to under these rules. Raises UnanswerableLegError."""
-    region = leg_region(channel, rules)
+    sender = _sender(channel, rules)
+    region = _region(channel, rules, sender)
+    flow = _flow(channel)
+    strip = sender.strip if sender is not None else ()
+    callers: tuple[Party, ...] = ()
+    if flow == "inbound":
+        callers = _callers(channel, rules, region)
+        text = channel.called_number
+        if strip:
+            called = called_party(text, region, strip)
+        else:
+            called = caller_party("called number", text, region)
+    else:
+        route = rules.routes.get(channel.route)
+        called = dialled_party(channel.called_number, region, route.strip if route else strip)
     return CallFacts(
-        flow=_flow(channel),
-        callers=_callers(channel, rules, region),
-        called=_party("called number", channel.called_number, region),
+        flow=flow,
+        callers=callers,
+        called=called,
         campaign=channel.campaign or None,
         queue=channel.queue or None,
         widget=channel.widget or None,
@@ -184,17 +202,31 @@ def _flow(channel: Leg) -> Flow:
 
 def leg_region(channel: Leg, rules: Rules) -> str | None:
     """The region that the leg's numbers are read in. Raises UnanswerableLegError."""
+    return _region(channel, rules, _sender(channel, rules))
+
+
+def _region(channel: Leg, rules: Rules, sender: Gateway | None) -> str | None:
     if channel.region:
         try:
             return check_region(channel.region)
         except ValueError as error:
             raise UnanswerableLegError(f"callsieve_region: {error}") from None
-    gateway = rules.gateways.get(channel.gateway) or _sender(channel.network_address, rules)
-    return (gateway and gateway.region) or rules.default_region
+    return (sender and sender.region) or rules.default_region
 
 
-def _sender(address: str, rules: Rules) -> Gateway | None:
-    """The gateway whose address sent the leg."""
+def _sender(channel: Leg, rules: Rules) -> Gateway | None:
+    """The gateway whose address sent the leg; of several, the one that the leg names.
+
+    A name alone is the caller's to choose and counts for nothing.
+    """
+    address = channel.network_address
+    named = rules.gateways.get(channel.gateway)
+    if named is not None and _is_in(address, named.addresses):
+        return named
+    return _gateway_at(address, rules)
+
+
+def _gateway_at(address: str, rules: Rules) -> Gateway | None:
     for gateway in rules.gateways.values():
         if _is_in(address, gateway.addresses):
             return gateway
@@ -223,23 +255,19 @@ def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...
     FreeSWITCH's caller number is what the caller's headers assert, unchecked; unless whoever sent
     it is trusted, the caller is also screened by From, so that neither can hide the other.
     """
-    asserted = _party("caller number", channel.caller_number, region)
+    asserted = caller_party("caller number", channel.caller_number, region)
     callers = [asserted]
     from_user, address = channel.from_user, channel.network_address
     if from_user not in ("", channel.caller_number) and not _is_trusted(address, rules):
-        sender = _party("From user", from_user, region)
+        sender = caller_party("From user", from_user, region)
         if sender.number != asserted.number:
             callers.append(sender)
     if channel.privacy and all(caller.number != WITHHELD for caller in callers):
-        callers.append(Party("withheld caller", "", WITHHELD, "the caller asked for privacy"))
+        how = "the caller asked for privacy"
+        callers.append(Party("withheld caller", "", WITHHELD, how, "withheld"))
     return tuple(callers)
 
 
 def _is_trusted(address: str, rules: Rules) -> bool:
-    sender = _sender(address, rules)
+    sender = _gateway_at(address, rules)
     return (sender is not None and sender.trusted) or _is_in(address, rules.trusted_addresses)
-
-
-def _party(source: str, text: str, region: str | None) -> Party:
-    reading = read_number(text, region)
-    return Party(source, text, reading.number, reading.how)

@@ -37,10 +37,12 @@ _VARIABLES = {
     "list": ("callsieve_list",),
     "entry": ("callsieve_entry",),
     "number": ("callsieve_number",),
+    "read_as": ("callsieve_read_as",),
     "rule": ("callsieve_rule",),
     "status": ("callsieve_status",),
     "presentation_number": ("effective_caller_id_number", "origination_caller_id_number"),
     "generation": ("callsieve_generation",),
+    "rules_version": ("callsieve_rules_version",),
     "marked": ("callsieve_marked",),
     "reason": ("callsieve_reason",),
 }

@@ -120,7 +120,7 @@ class Plugin:
         """A flow that the script misspells fails closed: it may be a number that is not dialled."""
         rules = Rules() if self._screening is None else self._screening.rules
         known: Flow = next((name for name in FLOWS if name == flow), "outbound")
-        nobody = Party("number", "", None, "not read")
+        nobody = Party("number", "", None, "not read", "unreadable")
         facts = CallFacts(flow=known, callers=(nobody,), called=nobody)
         return undecided(facts, rules, f"the request could not be screened ({why})")
 

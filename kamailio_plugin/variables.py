@@ -11,10 +11,11 @@ SKIPPED = "OUTGOING_CALL_BARRED"
 _MAX_VALUE = 200
 
 _RECEIPT = tuple(
-    (name, f"X-Callsieve-{name.capitalize()}: ")
+    (name, f"X-Callsieve-{name.replace('_', '-').title()}: ")
     for name in (
         "action",
         "number",
+        "read_as",
         "list",
         "entry",
         "rule",
@@ -22,6 +23,7 @@ _RECEIPT = tuple(
         "redirect",
         "presentation",
         "generation",
+        "rules_version",
         "marked",
         "reason",
     )
@@ -37,6 +39,7 @@ def variables(decision: Decision) -> dict[str, str | int]:
     receipt = (
         decision.action,
         decision.number,
+        decision.read_as,
         decision.list,
         decision.entry,
         decision.rule,
@@ -44,6 +47,7 @@ def variables(decision: Decision) -> dict[str, str | int]:
         decision.redirect,
         decision.presentation_number,
         None if decision.generation is None else str(decision.generation),
+        decision.rules_version,
         decision.marked,
         decision.reason,
     )

@@ -1,8 +1,9 @@
 """Pure decisions: call facts, rules, decide(). No sockets, no files, no compiled code."""
 
-from screening.decide import Lists, NumberList, UnavailableList, decide, undecided
+from screening.decide import decide, undecided
 from screening.decision import Action, Decision, Step
-from screening.facts import FLOWS, WITHHELD, CallFacts, Flow, Party
+from screening.facts import FLOWS, WITHHELD, CallFacts, Flow, Party, Standing
+from screening.list_asking import Lists, NumberList, UnavailableList
 from screening.rules import Rules
 from screening.rules_document import RulesError, parse_rules
 
@@ -18,6 +19,7 @@ __all__ = [
     "Party",
     "Rules",
     "RulesError",
+    "Standing",
     "Step",
     "UnavailableList",
     "decide",

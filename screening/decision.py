@@ -18,6 +18,8 @@ class Decision(NamedTuple):
     action: `continue` and `present` let the leg go on, the others end or divert it.
     entry: the list entry that matched, exact number or prefix. generation: that list's.
     number: the number that was screened, canonical text; None if it could not be read.
+    read_as: how it was read, in a few words and without any text of the caller's.
+    rule: its name, or its place in the rules. rules_version: names the rules' text.
     status: of a skipped number. cause: FreeSWITCH hang-up cause. response: a SIP response instead
     of a cause; call_info: the URL of the card that goes with 608. redirect: an extension, a number,
     a SIP URI, or a dial string to bridge with.
@@ -28,6 +30,7 @@ class Decision(NamedTuple):
     list: str | None = None
     entry: str | None = None
     number: str | None = None
+    read_as: str | None = None
     rule: str | None = None
     status: str | None = None
     cause: str | None = None
@@ -36,6 +39,7 @@ class Decision(NamedTuple):
     redirect: str | None = None
     presentation_number: str | None = None
     generation: int | None = None
+    rules_version: str | None = None
     marked: Action | None = None
     reason: str = ""
 

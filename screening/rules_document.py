@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Literal
 
+from screening.extensions import EXPECTED_EXTENSIONS, Extensions, read_extensions
 from screening.facts import FLOWS, Flow
 from screening.hangup_causes import HANGUP_CAUSES
 from screening.rules import (
@@ -26,7 +27,9 @@ from screening.rules import (
     Route,
     Rules,
     SkipRule,
+    Unassigned,
 )
+from screening.rules_table import EXPECTED_NAME, Table, is_name
 from screening.sip_responses import EXPECTED_RESPONSE, refuses
 
 _DIAL_STRING = re.compile(
@@ -35,9 +38,14 @@ _DIAL_STRING = re.compile(
 _WEB_URL = re.compile(r"https://[0-9A-Za-z.:-]{1,128}(?:/[0-9A-Za-z_.~/?=&%-]{0,256})?")
 
 MAX_DOCUMENT_CHARACTERS = 4_000_000
-MAX_NAME_CHARACTERS = 100
 
 _DIALPLAN_TARGET = re.compile(r"\+?[0-9A-Za-z*#_.-]{1,64}")
+_FORWARDING_ACTIONS: tuple[Literal["hangup", "redirect", "continue"], ...]
+_FORWARDING_ACTIONS = ("hangup", "redirect", "continue")
+_POLICIES: tuple[FailPolicy, ...] = ("open", "closed")
+_UNASSIGNED: tuple[Unassigned, ...] = ("dial", "cannot tell")
+_STRIPPED = re.compile(r"[0-9*#+,]{1,16}")
+_PLACE = re.compile(r"forwarding\[[0-9]+\]")
 # Without the characters that FreeSWITCH's argument parsers know: quote, comma, `$`, `|`, space.
 _SIP_URI = re.compile(
     r"sips?:(?:[0-9A-Za-z_.!~*()&=+;?/%-]{1,128}@)?[0-9A-Za-z.:\[\]_;=?&-]{1,128}"
@@ -74,145 +82,10 @@ def parse_rules(
     except tomllib.TOMLDecodeError as error:
         raise RulesError([f"rules: expected TOML, got {error}"]) from None
     reading = _Reading(list_names, read_entry, check_region)
-    rules = reading.rules(_Table("", tree, reading.problems))
+    rules = reading.rules(Table("", tree, reading.problems))
     if reading.problems:
         raise RulesError(reading.problems)
     return rules
-
-
-def is_name(text: object) -> bool:
-    """Whether `text` may name a campaign, a queue, a status: it travels as a FreeSWITCH value.
-
-    FreeSWITCH expands `${...}` in values and takes a message that holds the words "reload" and
-    "mod_event_socket" for a command of its own.
-    """
-    return (
-        isinstance(text, str)
-        and 0 < len(text) <= MAX_NAME_CHARACTERS
-        and text.isprintable()
-        and text == text.strip()
-        and not set(text) & set("${}\\")
-        and "mod_event_socket" not in text
-    )
-
-
-_NAME = f"1 to {MAX_NAME_CHARACTERS} printable characters without $ {{ }} \\"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-class _Table:
-    """One table of the document: takes its keys out one by one; what is left over is unknown."""
-
-    def __init__(self, path: str, value: object, problems: list[str]) -> None:
-        self.path = path
-        self.problems = problems
-        self.values: dict[str, object] = {}
-        if isinstance(value, dict):
-            self.values = dict(value)
-        else:
-            self.problem(path, "a table", value)
-        self.known: list[str] = []
-
-    def at(self, key: str) -> str:
-        shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{_shown(key)[1:-1]}"'
-        return f"{self.path}.{shown}" if self.path else shown
-
-    def problem(self, path: str, expected: str, got: object) -> None:
-        self.problems.append(f"{path}: expected {expected}, got {_shown(got)}")
-
-    def has(self, key: str) -> bool:
-        self.known.append(key)
-        return key in self.values
-
-    def take(self, key: str) -> object:
-        self.known.append(key)
-        return self.values.pop(key, None)
-
-    def text(self, key: str, expected: str, good: Callable[[str], object]) -> str | None:
-        """The text at `key`, or None where there is none; `good` says whether it will do."""
-        if not self.has(key):
-            return None
-        value = self.take(key)
-        if isinstance(value, str) and good(value):
-            return value
-        self.problem(self.at(key), expected, value)
-        return None
-
-    def required(self, key: str, expected: str, good: Callable[[str], object]) -> str:
-        if not self.has(key):
-            self.problems.append(f"{self.at(key)}: expected {expected}, got nothing")
-            return ""
-        return self.text(key, expected, good) or ""
-
-    def flag(self, key: str, default: bool) -> bool:
-        if not self.has(key):
-            return default
-        value = self.take(key)
-        if not isinstance(value, bool):
-            self.problem(self.at(key), "true or false", value)
-        return value is True
-
-    def number(self, key: str, expected: str, good: Callable[[int], object]) -> int | None:
-        """The number at `key`, or None where there is none; `good` says whether it will do."""
-        if not self.has(key):
-            return None
-        value = self.take(key)
-        if isinstance(value, int) and not isinstance(value, bool) and good(value):
-            return value
-        self.problem(self.at(key), expected, value)
-        return None
-
-    def texts(self, key: str, expected: str) -> list[tuple[str, str]] | None:
-        """(path, text) of each item of the array at `key`; None where there is no such key."""
-        if not self.has(key):
-            return None
-        value = self.take(key)
-        if not isinstance(value, list):
-            self.problem(self.at(key), f"a list of {expected}s", value)
-            return []
-        items = []
-        for position, item in enumerate(value, 1):
-            path = f"{self.at(key)}[{position}]"
-            if isinstance(item, str):
-                items.append((path, item))
-            else:
-                self.problem(path, f"a {expected}", item)
-        return items
-
-    def tables(self, key: str) -> list[tuple[str, _Table]]:
-        """The named tables below `key`, such as [campaign."Spring sale"]."""
-        if not self.has(key):
-            return []
-        holder = _Table(self.at(key), self.take(key), self.problems)
-        named = []
-        for name, value in holder.values.items():
-            path = f'{holder.path}."{_shown(name)[1:-1]}"'
-            if not is_name(name):
-                self.problem(path, f"a name of {_NAME}", name)
-            named.append((name, _Table(path, value, self.problems)))
-        return named
-
-    def array(self, key: str) -> list[_Table]:
-        """The tables of the array at `key`, such as [[forwarding]]."""
-        if not self.has(key):
-            return []
-        value = self.take(key)
-        if not isinstance(value, list):
-            self.problem(self.at(key), f"[[{key}]] tables", value)
-            return []
-        return [
-            _Table(f"{self.at(key)}[{position}]", item, self.problems)
-            for position, item in enumerate(value, 1)
-        ]
-
-    def close(self) -> None:
-        expected = ", ".join(dict.fromkeys(self.known))
-        for key in self.values:
-            self.problems.append(f"{self.at(key)}: unknown key, expected one of: {expected}")
 
 
 class _Reading:
@@ -228,11 +101,13 @@ class _Reading:
         self.problems: list[str] = []
         self.default_region: str | None = None
 
-    def rules(self, top: _Table) -> Rules:
+    def rules(self, top: Table) -> Rules:
         self.default_region = self._region(top, "default_region")
+        forwardings = self._forwardings(top)
+        outbound, unnamed = self._outbound(top)
         rules = Rules(
             default_region=self.default_region,
-            forwardings=tuple(self._forwarding(table) for table in top.array("forwarding")),
+            forwardings=forwardings,
             campaigns={name: self._skip(table, "lists") for name, table in top.tables("campaign")},
             queues={
                 name: self._skip(table, "callback_lists") for name, table in top.tables("queue")
@@ -240,6 +115,10 @@ class _Reading:
             widgets={
                 name: self._skip(table, "callback_lists") for name, table in top.tables("widget")
             },
+            outbound=outbound,
+            unnamed=unnamed,
+            unassigned=self._unassigned(top) or "cannot tell",
+            extensions=self._extensions(top),
             routes={name: self._route(table) for name, table in top.tables("route")},
             gateways={name: self._gateway(table) for name, table in top.tables("gateway")},
             trusted_addresses=self._networks(top, "trusted_addresses"),
@@ -248,10 +127,26 @@ class _Reading:
         top.close()
         return rules
 
-    def _forwarding(self, table: _Table) -> Forwarding:
-        action = table.required(
-            "action", "'hangup' or 'redirect'", lambda text: text in ("hangup", "redirect")
+    def _forwardings(self, top: Table) -> tuple[Forwarding, ...]:
+        forwardings: list[Forwarding] = []
+        for table in top.array("forwarding"):
+            forwarding = self._forwarding(table)
+            if any(forwarding.name == other.name for other in forwardings):
+                table.problem(table.at("name"), "a name of its own", forwarding.name)
+            forwardings.append(forwarding)
+        return tuple(forwardings)
+
+    def _forwarding(self, table: Table) -> Forwarding:
+        name = table.text(
+            "name",
+            f"a name of {EXPECTED_NAME}, that is no forwarding's place",
+            lambda text: is_name(text) and not _PLACE.fullmatch(text),
         )
+        action = table.one_of("action", _FORWARDING_ACTIONS)
+        if action is None and not self._complained(table.at("action")):
+            self.problems.append(
+                f"{table.at('action')}: expected 'hangup', 'redirect' or 'continue', got nothing"
+            )
         cause = table.text(
             "cause",
             "a FreeSWITCH hang-up cause such as CALL_REJECTED",
@@ -271,27 +166,26 @@ class _Reading:
         path = table.at("redirect")
         if action == "redirect" and redirect is bridge is None and not self._complained(path):
             self.problems.append(f"{path}: expected {redirect_kind}, got nothing")
-        if action == "hangup" and redirect is not None:
-            table.problem(path, "no redirect beside action = 'hangup'", redirect)
-        if bridge is not None and (action == "hangup" or redirect is not None):
-            beside = "action = 'hangup'" if action == "hangup" else "redirect"
-            table.problem(table.at("bridge"), f"no bridge beside {beside}", bridge)
-        if action == "redirect" and cause is not None:
-            table.problem(table.at("cause"), "no cause beside action = 'redirect'", cause)
-        if response is not None and (action == "redirect" or cause is not None):
-            beside = "action = 'redirect'" if action == "redirect" else "a cause"
-            table.problem(table.at("response"), f"no response beside {beside}", response)
+        if action not in (None, "redirect"):
+            table.refuse("redirect", redirect, f"action = '{action}'")
+            table.refuse("bridge", bridge, f"action = '{action}'")
+        elif redirect is not None:
+            table.refuse("bridge", bridge, "redirect")
+        if action not in (None, "hangup"):
+            table.refuse("cause", cause, f"action = '{action}'")
+            table.refuse("response", response, f"action = '{action}'")
+        elif cause is not None:
+            table.refuse("response", response, "a cause")
         if (response == 608) != (call_info is not None):
             # RFC 8688: a caller that was rejected in error must have somebody to turn to.
             path = table.at("call_info")
             self.problems.append(
                 f"{path}: expected an https URL beside response = 608, and only there"
             )
-        chosen: Literal["hangup", "redirect"] = "redirect" if action == "redirect" else "hangup"
         forwarding = Forwarding(
-            name=table.path,
+            name=name or table.path,
             list=self._list(table, "list"),
-            action=chosen,
+            action=action or "hangup",
             called=self._called(table),
             cause=None if response else cause or DEFAULT_CAUSE,
             response=response,
@@ -303,30 +197,76 @@ class _Reading:
         table.close()
         return forwarding
 
-    def _skip(self, table: _Table, key: str) -> SkipRule:
-        lists = self._lists(table, key)
-        if lists is None:
+    def _skip(self, table: Table, key: str) -> SkipRule:
+        if not table.has(key):
             self.problems.append(f"{table.at(key)}: expected a list of list names, got nothing")
-        rule = SkipRule(
-            name=table.path,
-            lists=lists or (),
-            except_lists=self._lists(table, "except") or (),
-            status=table.text("status", f"a status of {_NAME}", is_name) or DEFAULT_STATUS,
-            enforce=table.flag("enforce", default=True),
-        )
+        rule = self._skip_rule(table, key)
         table.close()
         return rule
 
-    def _route(self, table: _Table) -> Route:
-        route = Route(name=table.path, present_from=self._list(table, "present_from"))
+    def _skip_rule(self, table: Table, key: str) -> SkipRule:
+        lists, list_excepts = self._lists_with_exceptions(table, key)
+        return SkipRule(
+            name=table.path,
+            lists=lists,
+            except_lists=self._lists(table, "except") or (),
+            status=table.text("status", f"a status of {EXPECTED_NAME}", is_name) or DEFAULT_STATUS,
+            enforce=table.flag("enforce", default=True),
+            list_excepts=list_excepts,
+            unassigned=self._unassigned(table),
+        )
+
+    def _outbound(self, top: Table) -> tuple[SkipRule | None, FailPolicy]:
+        """The rule for every outbound leg, and what a leg gets that names no rule: where there are
+        lists for it, these decide."""
+        if not top.has("outbound"):
+            return None, "closed"
+        table = Table("outbound", top.take("outbound"), self.problems)
+        rule = self._skip_rule(table, "lists")
+        unnamed = table.one_of("unnamed", _POLICIES)
+        table.close()
+        return rule, unnamed or ("open" if rule.lists else "closed")
+
+    def _unassigned(self, table: Table) -> Unassigned | None:
+        return table.one_of("unassigned", _UNASSIGNED)
+
+    def _extensions(self, top: Table) -> tuple[Extensions, ...]:
+        found = []
+        for path, text in top.texts("extensions", "mask") or ():
+            extensions = read_extensions(text)
+            if extensions is None:
+                top.problem(path, EXPECTED_EXTENSIONS, text)
+            else:
+                found.append(extensions)
+        return tuple(found)
+
+    def _strip(self, table: Table) -> tuple[str, ...]:
+        """What is taken off a dialled string; the longest first, so that one is found at once."""
+        found = []
+        for path, text in table.texts("strip", "prefix") or ():
+            if _STRIPPED.fullmatch(text):
+                found.append(text)
+            else:
+                table.problem(path, "1 to 16 of 0-9 * # + and the comma, as dialled", text)
+        return tuple(sorted(found, key=len, reverse=True))
+
+    def _route(self, table: Table) -> Route:
+        strip = self._strip(table)
+        named = table.has("present_from") or not strip
+        route = Route(
+            name=table.path,
+            present_from=self._list(table, "present_from") if named else None,
+            strip=strip,
+        )
         table.close()
         return route
 
-    def _gateway(self, table: _Table) -> Gateway:
+    def _gateway(self, table: Table) -> Gateway:
         gateway = Gateway(
             region=self._region(table, "region"),
             addresses=self._networks(table, "addresses"),
             trusted=table.flag("trusted", default=False),
+            strip=self._strip(table),
         )
         if gateway.trusted and not gateway.addresses:
             self.problems.append(
@@ -336,19 +276,17 @@ class _Reading:
         table.close()
         return gateway
 
-    def _fail(self, top: _Table) -> Mapping[Flow, FailPolicy]:
+    def _fail(self, top: Table) -> Mapping[Flow, FailPolicy]:
         if not top.has("fail"):
             return DEFAULT_FAIL_POLICY
-        table = _Table("fail", top.take("fail"), self.problems)
+        table = Table("fail", top.take("fail"), self.problems)
         policies = dict(DEFAULT_FAIL_POLICY)
         for flow in FLOWS:
-            said = table.text(flow, "'open' or 'closed'", lambda text: text in ("open", "closed"))
-            if said is not None:
-                policies[flow] = "open" if said == "open" else "closed"
+            policies[flow] = table.one_of(flow, _POLICIES) or policies[flow]
         table.close()
         return MappingProxyType(policies)
 
-    def _networks(self, table: _Table, key: str) -> tuple[Network, ...]:
+    def _networks(self, table: Table, key: str) -> tuple[Network, ...]:
         networks = []
         for path, text in table.texts(key, "address or network") or ():
             try:
@@ -357,7 +295,7 @@ class _Reading:
                 table.problem(path, "an IP address or a network such as 192.0.2.0/24", text)
         return tuple(networks)
 
-    def _called(self, table: _Table) -> tuple[str, ...] | None:
+    def _called(self, table: Table) -> tuple[str, ...] | None:
         items = table.texts("called", "number")
         if items is None:
             return None
@@ -372,10 +310,10 @@ class _Reading:
             self.problems.append(f"{path}: {error}")
             return text
 
-    def _list(self, table: _Table, key: str) -> str:
+    def _list(self, table: Table, key: str) -> str:
         return table.required(key, self._one_of_the_lists(), self._is_list)
 
-    def _lists(self, table: _Table, key: str) -> tuple[str, ...] | None:
+    def _lists(self, table: Table, key: str) -> tuple[str, ...] | None:
         items = table.texts(key, "list name")
         if items is None:
             return None
@@ -383,6 +321,32 @@ class _Reading:
             if not self._is_list(name):
                 table.problem(path, self._one_of_the_lists(), name)
         return tuple(name for _, name in items)
+
+    def _lists_with_exceptions(
+        self, table: Table, key: str
+    ) -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
+        """The lists at `key`, each a name or a table of its name and what is excepted from it."""
+        names: list[str] = []
+        excepted: dict[str, tuple[str, ...]] = {}
+        for path, item in table.items(key, "list name"):
+            if isinstance(item, dict):
+                own = Table(path, item, self.problems)
+                name = self._list(own, "list")
+                excepts = self._lists(own, "except") or ()
+                own.close()
+                if excepts:
+                    excepted[name] = excepts
+            elif isinstance(item, str) and self._is_list(item):
+                name = item
+            else:
+                is_text = isinstance(item, str)
+                expected = self._one_of_the_lists() if is_text else "a list name"
+                table.problem(path, expected, item)
+                continue
+            if name in names:
+                table.problem(path, "each list once", name)
+            names.append(name)
+        return tuple(names), MappingProxyType(excepted)
 
     def _is_list(self, name: str) -> bool:
         return self.list_names is None or name in self.list_names
@@ -392,7 +356,7 @@ class _Reading:
         shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         return f"the name of a list ({shown})"
 
-    def _region(self, table: _Table, key: str) -> str | None:
+    def _region(self, table: Table, key: str) -> str | None:
         code = table.text(key, "a region code", lambda _: True)
         if code is None:
             return None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from loader.store import rules_version
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import Service, run, running
 
@@ -92,9 +93,11 @@ def test_every_decision_but_continue_is_an_event(store: Path, script: list[int |
             "Callsieve-List": "Opt-outs",
             "Callsieve-Entry": "+48604555666",
             "Callsieve-Number": "+48604555666",
+            "Callsieve-Read-As": "international number",
             "Callsieve-Rule": 'campaign."Spring sale"',
             "Callsieve-Status": "Do not call",
             "Callsieve-Generation": "1",
+            "Callsieve-Rules-Version": rules_version((store / "callsieve.toml").read_text()),
             "Callsieve-Reason": "the called number is on the list Opt-outs",
         }
 

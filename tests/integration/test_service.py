@@ -24,6 +24,7 @@ from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.conversation import CONNECT
 from esl_service.switch_side import DISCONNECT, SwitchSide
 from loader.csv_store import CsvStore
+from loader.store import rules_version
 from lookup_core import Catalog
 from tests.support.callers import calling
 from tests.support.patience import PATIENCE_SECONDS
@@ -76,6 +77,7 @@ def test_an_added_number_is_refused_from_the_next_leg_on(service: Service) -> No
         "list": "Default",
         "entry": "+48600999888",
         "number": "+48600999888",
+        "read_as": "international number",
         "rule": "forwarding[1]",
         "status": None,
         "cause": "CALL_REJECTED",
@@ -84,6 +86,7 @@ def test_an_added_number_is_refused_from_the_next_leg_on(service: Service) -> No
         "redirect": None,
         "presentation_number": None,
         "generation": 2,
+        "rules_version": rules_version(service.store.joinpath("callsieve.toml").read_text()),
         "marked": None,
         "reason": "the caller number is on the list Default",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,12 @@ from screening import (
     Lists,
     Party,
     Rules,
+    Standing,
     Step,
     UnavailableList,
     decide,
 )
+from screening.extensions import read_extensions
 from screening.rules import DEFAULT_FAIL_POLICY, Forwarding, Route, SkipRule
 from tests.support.number_lists import number_lists
 
@@ -48,8 +51,18 @@ RULES = Rules(
 )
 
 
-def party(number: str | None, source: str = "number") -> Party:
-    return Party(source, str(number), number, "as given")
+STANDINGS: dict[str | None, Standing] = {
+    None: "unreadable",
+    "anonymous": "withheld",
+    "1000": "short",
+    "2000": "short",
+    "112": "emergency",
+}
+
+
+def party(number: str | None, source: str = "number", **more: Any) -> Party:
+    standing = more.pop("standing", STANDINGS.get(number, "in use"))
+    return Party(source, str(number), number, "as given", standing, **more)
 
 
 def leg(flow: Flow, called: str | None = HOTLINE, *callers: str | None, **named: str) -> CallFacts:
@@ -89,7 +102,6 @@ def test_redirect_a_listed_caller() -> None:
         leg("outbound", OTHER, campaign="Spring"),
         leg("outbound", "+48700111222", campaign="Spring"),
         leg("outbound", LISTED, campaign="Free"),
-        leg("outbound", LISTED),
         leg("callback", OTHER, LISTED, queue="Infoline"),
         leg("widget", OTHER, LISTED, widget="Home"),
     ],
@@ -197,6 +209,8 @@ UNANSWERABLE = {
     "queue": leg("callback", OTHER),
     "widget": leg("widget", OTHER, widget="Typo"),
     "route": leg("outbound", OTHER, route="Typo"),
+    "neither campaign nor route": leg("outbound", OTHER),
+    "extension that the rules do not allow": leg("callback", "2000", queue="Infoline"),
     "empty pool": leg("outbound", OTHER, route="None"),
 }
 
@@ -275,6 +289,7 @@ def test_a_rule_that_is_not_enforced_only_marks() -> None:
         list="Default",
         entry=LISTED,
         number=LISTED,
+        read_as="as given",
         rule="forwarding[1]",
         generation=decision.generation,
         marked="hangup",
@@ -303,3 +318,268 @@ def test_a_mark_takes_nothing_from_the_rules_behind_it() -> None:
     decision = run(facts, unenforced())
     assert (decision.action, decision.status) == ("skip", "Screening unavailable")
     assert decision.marked == "skip"
+
+
+# What is known of the called number
+
+
+def called(standing: Standing, number: str | None = OTHER, **named: Any) -> CallFacts:
+    within = named.pop("within", ())
+    return CallFacts(
+        named.pop("flow", "outbound"),
+        (),
+        party(number, "called number", standing=standing, within=within),
+        **named or {"campaign": "Plain"},
+    )
+
+
+NOT_UNDERSTOOD: dict[Standing, str] = {
+    "unassigned": "the called number is in no range that is in use, by the numbering plan",
+    "impossible": "the called number cannot exist, by the numbering plan",
+    "short": "the called number is no full number, nor an extension or short number that the rules "
+    "allow",
+    "no region": "the called number cannot be read: as given",
+    "unreadable": "the called number cannot be read: as given",
+}
+NAMED: dict[Flow, dict[str, str]] = {
+    "outbound": {"campaign": "Free"},
+    "callback": {"queue": "Infoline"},
+    "widget": {"widget": "Home"},
+}
+
+
+@pytest.mark.parametrize("flow", NAMED)
+@pytest.mark.parametrize("standing", NOT_UNDERSTOOD)
+def test_a_number_that_nobody_understands_is_not_dialled(flow: Flow, standing: Standing) -> None:
+    number = None if standing == "unreadable" else OTHER
+    decision = run(called(standing, number, flow=flow, **NAMED[flow]))
+    assert (decision.action, decision.status) == ("skip", "Screening unavailable")
+    assert decision.reason == f"{NOT_UNDERSTOOD[standing]}; {flow} fails closed"
+
+
+@pytest.mark.parametrize("standing", NOT_UNDERSTOOD)
+def test_a_number_that_is_listed_is_skipped_whatever_it_is(standing: Standing) -> None:
+    assert run(called(standing, LISTED)).list == "Default"
+
+
+def test_extensions_that_the_rules_allow_are_dialled_unless_they_are_listed() -> None:
+    masks = tuple(found for text in ("1XXX", "20-29") if (found := read_extensions(text)))
+    rules = replace(RULES, extensions=masks)
+    for number in ("1000", "1999", "20", "29"):
+        assert run(called("short", number), rules).action == "continue"
+    for number in ("2000", "100", "10000", "30", "*30", "+1000"):
+        assert run(called("short", number), rules).action == "skip"
+    listed = run(called("short", "1000", flow="callback", queue="Infoline"), rules)
+    assert (listed.action, listed.list) == ("skip", "Extensions")
+
+
+@pytest.mark.parametrize(
+    ("rules", "named", "dialled"),
+    [
+        (replace(RULES, unassigned="dial"), {"campaign": "Plain"}, True),
+        (RULES, {"campaign": "Eager"}, True),
+        (replace(RULES, unassigned="dial"), {"campaign": "Strict"}, False),
+        (replace(RULES, outbound=SkipRule("outbound", (), unassigned="dial")), {}, True),
+        (replace(RULES, outbound=SkipRule("outbound", ())), {"campaign": "Plain"}, False),
+    ],
+)
+def test_a_number_in_no_range_is_dialled_where_the_rules_say_so(
+    rules: Rules, named: dict[str, str], dialled: bool
+) -> None:
+    """The campaign's word goes before that of the rules at large."""
+    campaigns = {
+        **rules.campaigns,
+        "Eager": SkipRule("campaign.Eager", ("Default",), unassigned="dial"),
+        "Strict": SkipRule("campaign.Strict", ("Default",), unassigned="cannot tell"),
+    }
+    rules = replace(rules, campaigns=campaigns, unnamed="open")
+    decision = run(CallFacts("outbound", (), party(OTHER, standing="unassigned"), **named), rules)
+    assert decision.action == ("continue" if dialled else "skip")
+    assert "in no range that is in use, by the numbering plan" in decision.reason
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{}, {"campaign": "Typo"}, {"campaign": "Gone"}, {"route": "Poland"}, {"route": "None"}],
+)
+def test_no_doubt_bars_an_emergency_number_and_none_is_presented_to_it(
+    named: dict[str, str],
+) -> None:
+    campaigns = {**RULES.campaigns, "Gone": SkipRule("campaign.Gone", ("Not loaded",))}
+    facts = CallFacts("outbound", (), party("112"), **named)
+    decision = run(facts, replace(RULES, campaigns=campaigns))
+    assert (decision.action, decision.presentation_number) == ("continue", None)
+    assert decision.reason == "the called number is an emergency number"
+
+
+def test_digits_that_hold_a_listed_number_are_not_dialled() -> None:
+    decision = run(called("in use", "+60100200220", within=("+48601000111", LISTED)))
+    assert decision.action == "skip"
+    assert decision.reason.startswith(
+        "the called number may be one of the list Default, with digits before or behind it"
+    )
+    # A prefix of many numbers is found in many a number by chance.
+    assert run(called("in use", OTHER, within=("+48700555666",))).action == "continue"
+
+
+# Rules for every outbound leg
+
+
+EVERY = replace(RULES, outbound=SkipRule("outbound", ("Default",), status="Never"), unnamed="open")
+
+
+@pytest.mark.parametrize("named", [{}, {"campaign": "Free"}, {"route": "Poland"}])
+def test_the_lists_for_every_outbound_leg(named: dict[str, str]) -> None:
+    decision = run(CallFacts("outbound", (), party(LISTED), **named), EVERY)
+    assert (decision.action, decision.rule, decision.status) == ("skip", "outbound", "Never")
+    assert run(CallFacts("outbound", (), party(OTHER), **named), EVERY).action != "skip"
+
+
+def test_a_campaign_comes_before_the_rule_for_every_leg() -> None:
+    assert run(leg("outbound", LISTED, campaign="Plain"), EVERY).rule == "campaign.Plain"
+    assert run(leg("callback", OTHER, queue="Infoline"), EVERY).action == "continue"
+
+
+def test_what_names_no_rule_is_dialled_where_the_rules_say_open() -> None:
+    assert run(leg("outbound", OTHER), replace(RULES, unnamed="open")).action == "continue"
+    decision = run(leg("outbound", OTHER), replace(EVERY, unnamed="closed"))
+    assert decision.reason == "the leg names no campaign and no route; outbound fails closed"
+    assert run(leg("outbound", LISTED), replace(EVERY, unnamed="closed")).rule == "outbound"
+
+
+# Exceptions
+
+
+OF_ONE_LIST = SkipRule(
+    "campaign.Sale", ("Opt-outs", "Registry"), list_excepts={"Registry": ("Customers",)}
+)
+MANY_LISTS = number_lists(
+    **{"Opt-outs": ["+48600000001"], "Registry": ["+48600000001", "+48600000002"]},
+    Customers=["+48600000001", "+48600000002"],
+)
+
+
+def sale(number: str, lists: Lists = MANY_LISTS, rule: SkipRule = OF_ONE_LIST) -> Decision:
+    rules = replace(RULES, campaigns={"Sale": rule})
+    return decide(leg("outbound", number, campaign="Sale"), rules, lists, random.Random(1))
+
+
+def test_an_exception_of_one_list_lifts_that_list_alone() -> None:
+    assert sale("+48600000001").list == "Opt-outs"
+    lifted = sale("+48600000002")
+    assert (lifted.action, lifted.reason) == (
+        "continue",
+        "the number is on the list Registry, and excepted from it by the list Customers",
+    )
+    assert sale("+48600000003").reason == "the number is on none of the lists"
+
+
+def test_an_exception_of_the_rule_lifts_all_its_lists() -> None:
+    decision = sale("+48600000001", rule=SkipRule("x", OF_ONE_LIST.lists, ("Customers",)))
+    assert decision.reason == (
+        "the number is on the list Opt-outs, and excepted by the list Customers"
+    )
+
+
+def test_an_unavailable_exception_of_one_list_leaves_the_others_their_say() -> None:
+    lists = {**MANY_LISTS, "Customers": UnavailableList("damaged")}
+    assert sale("+48600000001", lists).list == "Opt-outs"
+    assert sale("+48600000002", lists).status == "Screening unavailable"
+    assert sale("+48600000003", lists).action == "continue"
+
+
+@pytest.mark.parametrize("excepted", [("Gone", "VIP"), ("VIP", "Gone")])
+def test_one_exception_that_has_the_number_is_enough(excepted: tuple[str, ...]) -> None:
+    rules = Rules(forwardings=(Forwarding("forwarding[1]", "Default", "hangup", None),))
+    rules = replace(rules, forwardings=(replace(rules.forwardings[0], except_lists=excepted),))
+    decision = run(leg("inbound", HOTLINE, "+48700111222"), rules)
+    assert decision.reason == (
+        "no forwarding matched: the number is on the list Default, and excepted by the list VIP"
+    )
+    decision = run(leg("inbound", HOTLINE, LISTED), rules)
+    assert decision.reason == "the list Gone is not loaded; inbound fails open"
+
+
+def test_an_excepted_number_needs_no_list_that_cannot_be_asked() -> None:
+    rule = SkipRule("x", ("Gone", "Default"), ("VIP",))
+    rules = replace(RULES, campaigns={"Sale": rule})
+    assert run(leg("outbound", "+48700111222", campaign="Sale"), rules).action == "continue"
+    assert run(leg("outbound", OTHER, campaign="Sale"), rules).action == "skip"
+
+
+VIP = "+48700111222"
+
+
+def test_an_excepted_caller_gets_through_when_it_asks_for_privacy() -> None:
+    decision = run(leg("inbound", HOTLINE, VIP, "anonymous"))
+    assert (decision.action, decision.reason) == (
+        "continue",
+        "no forwarding matched: the number is on the list Default, and excepted by the list VIP",
+    )
+    assert run(leg("inbound", HOTLINE, OTHER, "anonymous")).entry == "anonymous"
+
+
+def test_an_excepted_number_does_not_open_the_door_for_another() -> None:
+    assert run(leg("inbound", HOTLINE, VIP, OTHER, "anonymous")).entry == "anonymous"
+    assert run(leg("inbound", HOTLINE, VIP, LISTED)).entry == LISTED
+
+
+# Letting callers through
+
+
+THROUGH = replace(
+    RULES,
+    forwardings=(
+        Forwarding("Our VIPs", "VIP", "continue", cause=None),
+        Forwarding("Night", "Default", "hangup"),
+    ),
+    version="0123456789ab",
+)
+
+
+@pytest.mark.parametrize("callers", [(VIP,), (VIP, "anonymous"), (VIP, None)])
+def test_a_rule_lets_callers_through_and_ends_the_rules(callers: tuple[str | None, ...]) -> None:
+    steps: list[Step] = []
+    facts = leg("inbound", HOTLINE, *callers)
+    decision = decide(facts, THROUGH, LISTS, random.Random(1), steps)
+    assert brief(decision) == ("continue", "VIP", VIP, "Our VIPs")
+    assert (decision.cause, decision.redirect) == (None, None)
+    assert [step.outcome for step in steps] == ["won", "not reached"]
+
+
+@pytest.mark.parametrize("callers", [(VIP, LISTED), (LISTED, VIP), ("anonymous",)])
+def test_nobody_gets_through_by_a_number_beside_his_own(callers: tuple[str, ...]) -> None:
+    decision = run(leg("inbound", HOTLINE, *callers), THROUGH)
+    assert (decision.action, decision.rule) == ("hangup", "Night")
+
+
+def test_receipts_name_the_rule_and_the_version_of_the_rules() -> None:
+    legs = [
+        leg("inbound", HOTLINE, VIP),
+        leg("inbound", HOTLINE, LISTED),
+        leg("inbound", HOTLINE, OTHER),
+        leg("inbound", HOTLINE, None),
+        leg("outbound", LISTED, campaign="Plain"),
+        leg("outbound", OTHER, campaign="Typo"),
+        leg("outbound", OTHER, route="Poland"),
+    ]
+    for facts in legs:
+        decision = run(facts, THROUGH)
+        assert (decision.rules_version, decision.read_as) == ("0123456789ab", "as given"), facts
+
+
+# Presenting
+
+
+def test_an_extension_is_never_presented() -> None:
+    lists = number_lists(Pool=["1000", "1001", HOTLINE])
+    rng = random.Random(1)
+    drawn = {decide(leg("outbound", OTHER, route="Poland"), RULES, lists, rng) for _ in range(50)}
+    assert {decision.presentation_number for decision in drawn} == {HOTLINE}
+    decision = run(leg("outbound", OTHER, route="Poland"), lists=number_lists(Pool=["1000"]))
+    assert (decision.action, decision.presentation_number) == ("skip", None)
+
+
+def test_a_route_may_present_nothing() -> None:
+    rules = replace(RULES, routes={"Trunk": Route("route.Trunk", None, ("9",))})
+    assert run(leg("outbound", OTHER, route="Trunk"), rules).action == "continue"

@@ -83,19 +83,23 @@ def test_a_receipt_is_one_header_a_line() -> None:
         list="Opt-outs",
         entry="+48600*",
         number="+48600100200",
+        read_as="national number of PL, behind 0,",
         rule='campaign."Spring sale"',
         status="Do not call",
         generation=7,
+        rules_version="0123456789ab",
         reason="a file named a\r\nX-Injected: yes\x00" + "x" * 500,
     )
     values = variables(decision)
     lines = str(values["headers"]).split("\r\n")
     assert lines.pop() == ""
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert all(line.startswith("X-Callsieve-") and line.isprintable() for line in lines)
     assert max(map(len, lines)) < 250
     assert "X-Callsieve-Status: Do not call" in lines
     assert "X-Callsieve-Generation: 7" in lines
+    assert "X-Callsieve-Rules-Version: 0123456789ab" in lines
+    assert "X-Callsieve-Read-As: national number of PL, behind 0," in lines
     assert (values["reply_status"], values["action"]) == (403, "skip")
 
 

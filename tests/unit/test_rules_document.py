@@ -8,12 +8,26 @@ from ipaddress import ip_network
 import pytest
 
 from screening import Rules, RulesError, parse_rules
+from screening.extensions import Extensions
 from screening.rules import Forwarding, Gateway, Route, SkipRule
 
 LISTS = ("Default", "VIP", "Opt-outs", "No callbacks", "Our numbers")
 DOCUMENT = """
 default_region = "PL"
 trusted_addresses = ["192.0.2.1", "2001:db8::/32"]
+extensions = ["1XZN", "200-249"]
+unassigned = "dial"
+
+[outbound]
+lists = ["Opt-outs", {list = "Default", except = ["VIP"]}]
+status = "Never"
+unnamed = "closed"
+unassigned = "cannot tell"
+
+[[forwarding]]
+name = "Our VIPs"
+list = "VIP"
+action = "continue"
 
 [[forwarding]]
 list = "Default"
@@ -53,10 +67,14 @@ callback_lists = []
 [route."Poland"]
 present_from = "Our numbers"
 
+[route."Trunk"]
+strip = ["0", "00", "12345#", "0,"]
+
 [gateway.berlin]
 region = "DE"
 addresses = ["198.51.100.0/24"]
 trusted = true
+strip = ["9"]
 
 [fail]
 inbound = "closed"
@@ -84,8 +102,9 @@ def test_the_document_of_the_design() -> None:
     assert rules == Rules(
         default_region="PL",
         forwardings=(
+            Forwarding("Our VIPs", "VIP", "continue"),
             Forwarding(
-                "forwarding[1]",
+                "forwarding[2]",
                 "Default",
                 "hangup",
                 ("+48221234567", "+4822*"),
@@ -93,13 +112,13 @@ def test_the_document_of_the_design() -> None:
                 except_lists=("VIP",),
             ),
             Forwarding(
-                "forwarding[2]",
+                "forwarding[3]",
                 "Default",
                 "redirect",
                 redirect="sip:voicemail@example.com:5060;transport=tcp",
             ),
             Forwarding(
-                "forwarding[3]",
+                "forwarding[4]",
                 "Default",
                 "hangup",
                 cause=None,
@@ -107,7 +126,7 @@ def test_the_document_of_the_design() -> None:
                 call_info="https://example.com/card.jws",
             ),
             Forwarding(
-                "forwarding[4]",
+                "forwarding[5]",
                 "Default",
                 "redirect",
                 redirect="sofia/gateway/berlin/+493012345",
@@ -124,8 +143,26 @@ def test_the_document_of_the_design() -> None:
         },
         queues={"Infoline": SkipRule('queue."Infoline"', ("No callbacks",), status="Blacklist")},
         widgets={"Home page": SkipRule('widget."Home page"', ())},
-        routes={"Poland": Route('route."Poland"', "Our numbers")},
-        gateways={"berlin": Gateway("DE", (ip_network("198.51.100.0/24"),), trusted=True)},
+        outbound=SkipRule(
+            "outbound",
+            ("Opt-outs", "Default"),
+            status="Never",
+            list_excepts={"Default": ("VIP",)},
+            unassigned="cannot tell",
+        ),
+        unnamed="closed",
+        unassigned="dial",
+        extensions=(
+            Extensions("1012", "1999", by_digit=True),
+            Extensions("200", "249", by_digit=False),
+        ),
+        routes={
+            "Poland": Route('route."Poland"', "Our numbers"),
+            "Trunk": Route('route."Trunk"', None, ("12345#", "00", "0,", "0")),
+        },
+        gateways={
+            "berlin": Gateway("DE", (ip_network("198.51.100.0/24"),), trusted=True, strip=("9",))
+        },
         trusted_addresses=(ip_network("192.0.2.1"), ip_network("2001:db8::/32")),
         fail={"inbound": "closed", "outbound": "closed", "callback": "closed", "widget": "closed"},
     )
@@ -221,7 +258,10 @@ REDIRECT = "[[forwarding]]\nlist='Default'\naction='redirect'\n"
             "[[forwarding]]\nlist='Default'\naction='redirect'\nredirect='1'\ncause='USER_BUSY'",
             "forwarding[1].cause: expected no cause beside action = 'redirect'",
         ),
-        ("[[forwarding]]\nlist='Default'", "forwarding[1].action: expected 'hangup' or 'redirect'"),
+        (
+            "[[forwarding]]\nlist='Default'",
+            "forwarding[1].action: expected 'hangup', 're",
+        ),
         (
             "[[forwarding]]\nlist='Default'\naction='hangup'\ncause='BUSY'",
             "forwarding[1].cause: expected a FreeSWITCH hang-up cause such as CALL_REJECTED, "
@@ -247,6 +287,49 @@ REDIRECT = "[[forwarding]]\nlist='Default'\naction='redirect'\n"
         ('[campaign."a\\nb"]\nlists=[]', 'campaign."a\\nb": expected a name of 1 to 100'),
         ("campaign = 3", "campaign: expected a table, got 3"),
         ("[queue.x]\nlists=[]", 'queue."x".lists: unknown key, expected one of: callback_lists'),
+        ("extensions = ['1XXXXXX']", "extensions[1]: expected 1 to 6 digits, where X is any"),
+        ("extensions = ['_1XXX']", "extensions[1]: expected 1 to 6 digits, where X is any digit"),
+        ("extensions = ['29-20']", "extensions[1]: expected 1 to 6 digits, where X is any digit"),
+        ("extensions = ['1-20']", "extensions[1]: expected 1 to 6 digits, where X is any digit"),
+        ("extensions = [1000]", "extensions[1]: expected a mask, got 1000"),
+        ("extensions = '1XXX'", "extensions: expected a list of masks, got '1XXX'"),
+        ("unassigned = 'yes'", "unassigned: expected 'dial' or 'cannot tell', got 'yes'"),
+        ("outbound = 1", "outbound: expected a table, got 1"),
+        ("[outbound]\nlists=['No']", "outbound.lists[1]: expected the name of a list"),
+        ("[outbound]\nunnamed='shut'", "outbound.unnamed: expected 'open' or 'closed', got"),
+        ("[outbound]\nname='x'", "outbound.name: unknown key, expected one of: lists, except,"),
+        ("[campaign.x]\nlists=[{list='No'}]", 'campaign."x".lists[1].list: expected the name'),
+        ("[campaign.x]\nlists=[{except=['VIP']}]", 'campaign."x".lists[1].list: expected the'),
+        (
+            "[campaign.x]\nlists=[{list='VIP', exept=['VIP']}]",
+            'campaign."x".lists[1].exept: unknown key, expected one of: list, except',
+        ),
+        (
+            "[campaign.x]\nlists=['VIP', {list='VIP'}]",
+            "campaign.\"x\".lists[2]: expected each list once, got 'VIP'",
+        ),
+        ("[campaign.x]\nlists=[1]", 'campaign."x".lists[1]: expected a list name, got 1'),
+        (f"{HANGUP}name=''", "forwarding[1].name: expected a name of 1 to 100 printable"),
+        (f"{HANGUP}name='forwarding[2]'", "forwarding[1].name: expected a name of 1 to 100"),
+        (
+            f"{HANGUP}name='Night'\n{HANGUP}name='Night'",
+            "forwarding[2].name: expected a name of its own, got 'Night'",
+        ),
+        *(
+            (
+                f"[[forwarding]]\nlist='Default'\naction='continue'\n{key}={value}",
+                f"forwarding[1].{key}: expected no {key} beside action = 'continue', got",
+            )
+            for key, value in (
+                ("cause", "'USER_BUSY'"),
+                ("response", "603"),
+                ("redirect", "'1000'"),
+                ("bridge", "'user/1000'"),
+            )
+        ),
+        ("[route.x]\nstrip=['a']", 'route."x".strip[1]: expected 1 to 16 of 0-9 * # + and'),
+        ("[route.x]\nstrip=['']", 'route."x".strip[1]: expected 1 to 16 of 0-9 * # + and the'),
+        ("[gateway.x]\nstrip=[9]", 'gateway."x".strip[1]: expected a prefix, got 9'),
         ("[route.x]", 'route."x".present_from: expected the name of a list'),
         ("[gateway.x]\ntrusted=1", 'gateway."x".trusted: expected true or false, got 1'),
         ("[gateway.x]\ntrusted=true", 'gateway."x".addresses: expected the gateway\'s addresses'),
@@ -262,6 +345,15 @@ def test_a_mistake_is_named_by_its_path(document: str, problem: str) -> None:
     with pytest.raises(RulesError) as caught:
         parse(document)
     assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
+
+
+def test_lists_for_every_outbound_leg_decide_also_for_those_that_name_no_rule() -> None:
+    """Unless they are said to be closed; without lists nobody has said what may be dialled."""
+    assert parse("").unnamed == "closed"
+    assert parse("[outbound]\nstatus='Never'").unnamed == "closed"
+    assert parse("[outbound]\nlists=['Default']").unnamed == "open"
+    assert parse("[outbound]\nlists=['Default']\nunnamed='closed'").unnamed == "closed"
+    assert parse("[outbound]\nunnamed='open'").unnamed == "open"
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -46,7 +46,8 @@ def test_the_asserted_number_and_from_are_both_screened() -> None:
     [
         ("192.0.2.200", "", ["+48600100200"]),
         ("198.51.100.7", "", ["+49600100200"]),
-        ("203.0.113.5", "berlin", ["+49600100200", "+49601000111"]),
+        ("203.0.113.5", "berlin", ["+48600100200", "+48601000111"]),
+        ("198.51.100.8", "berlin", ["+44600100200", "+44601000111"]),
         ("198.51.100.8", "", ["+44600100200", "+44601000111"]),
         ("2001:db8::1", "", ["+48600100200", "+48601000111"]),
         ("not an address", "", ["+48600100200", "+48601000111"]),
@@ -56,7 +57,7 @@ def test_the_asserted_number_and_from_are_both_screened() -> None:
 def test_only_an_address_makes_an_asserted_number_trusted(
     address: str, gateway: str, expected: list[str]
 ) -> None:
-    """A gateway's name on a leg is the caller's to choose, so it is good for the region only."""
+    """A gateway's name on a leg is the caller's to choose: it counts where the address agrees."""
     channel = LEG._replace(network_address=address, gateway=gateway)
     if expected[0].startswith("+49"):
         channel = channel._replace(caller_number="0600100200", from_user="0601000111")

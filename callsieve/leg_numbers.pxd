@@ -1,0 +1,1 @@
+# Has leg_numbers.py compiled; there are no types to tell.
