@@ -39,8 +39,9 @@ def add_entry(
     """Add an entry to the list and publish it.
 
     insist: also if it would block far more than one caller, or let a permanent entry end; otherwise
-    that raises DangerousEntryError or ShortensError. Raises BadValueError, StoreError,
-    CatalogError, SnapshotError, too.
+    that raises DangerousEntryError or ShortensError. A list that routes present from takes full
+    numbers alone, whoever insists. Raises BadValueError, StoreError, CatalogError, SnapshotError,
+    too.
     """
     replaced: Entry | None = None
 
@@ -56,6 +57,9 @@ def add_entry(
 
     if not insist:
         place.guard(name).check(entry.number)
+    check = place.number_check(name)
+    if check is not None:
+        check(entry.number)
     outcome = place.store.add(name, entry, region, origin, weigh)
     if outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number):
         return Added(outcome, None, None)

@@ -130,7 +130,9 @@ def import_(
         result = ImportReport(layout)
         try:
             with progress_bar(file) as progress:
-                options = ImportOptions(replace, dry_run, guard, origin, accept, progress)
+                options = ImportOptions(
+                    replace, dry_run, guard, place.number_check(name), origin, accept, progress
+                )
                 import_file(place.store, name, file, result, region, options)
         except KeyboardInterrupt:
             if result.batch is None:

@@ -7,12 +7,17 @@ import datetime
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn, TypeVar
 
 import click
 
 from callsieve.new_stores import new_region
+from callsieve.presented_numbers import (
+    check_presented,
+    check_presented_lists,
+    presented_lists,
+)
 from callsieve.wiring import check_rules, lost_rules
 from loader.change_log import Batch, Change, Origin, this_process
 from loader.dangerous_entries import Guard
@@ -135,7 +140,7 @@ class Place:
     def guard(self, name: str) -> Guard:
         """Knows which entries would be dangerous in this list. Raises BadValueError, StoreError."""
         rules = self._read_rules(lambda _: None)
-        own_lists = {route.present_from for route in rules.routes.values()}
+        own_lists = presented_lists(rules).keys()
         if name in own_lists:  # our numbers are what such a list is for
             return Guard(rules.default_region)
         now = utc_now()
@@ -144,9 +149,15 @@ class Place:
             [number for rule in rules.forwardings for number in rule.called or ()],
             [
                 self.store.keys(own, rules.default_region, now)
-                for own in own_lists.intersection(self.store.list_names())
+                for own in own_lists & set(self.store.list_names())
             ],
         )
+
+    def number_check(self, name: str) -> Callable[[str], object] | None:
+        """Raises BadValueError for a canonical number that this list must not have; None where
+        every number will do. Raises BadValueError, StoreError."""
+        route = presented_lists(self._read_rules(lambda _: None)).get(name)
+        return None if route is None else partial(check_presented, route=route)
 
     def publish(self, name: str, region: str | None) -> ListReport:
         """Publish a list after a change by one of Callsieve's own commands."""
@@ -189,7 +200,7 @@ class Place:
         return publish_rules(
             self.store,
             self.catalog,
-            lambda text: check_rules(text, names),
+            lambda text: self._checked(text, names),
             *(() if accept else (lost_rules,)),
         )
 
@@ -205,7 +216,7 @@ class Place:
         """Check the rules, put them into the store in place of those of that version, and into
         force. Raises ValueError for bad rules, StoreError.
         """
-        check_rules(text, self.store.list_names())
+        self._checked(text, self.store.list_names())
         before = self.rules_in_force
         if before is not None and before != self.store.rules_text():
             self.store.note_rules_edit(before, this_process("found by callsieve"))
@@ -217,6 +228,9 @@ class Place:
         """The text of the rules in force."""
         found = self.catalog.current().documents.get(RULES_DOCUMENT)
         return None if found is None else found.text
+
+    def _checked(self, text: str, names: Collection[str]) -> Rules:
+        return check_presented_lists(self.store, check_rules(text, names))
 
     def withdraw(self, name: str) -> None:
         """Take a list that was removed from the store from what is published."""
@@ -293,7 +307,7 @@ class Place:
         with contextlib.suppress(BadValueError):  # the report says what is wrong with the rules
             region = self._read_rules(lambda _: None).default_region
         report = publish_all(
-            self.store, self.catalog, region, check_rules, utc_now(), leave, lost_rules
+            self.store, self.catalog, region, self._checked, utc_now(), leave, lost_rules
         )
         if before is not None and report.rules and not report.rules.unchanged:
             try:

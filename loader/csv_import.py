@@ -30,12 +30,14 @@ class ImportOptions:
     """replace: the list gets the file's numbers and loses all others. dry_run: nothing is changed.
 
     accept: replace whatever the list loses by it. guard: holds back dangerous entries; None: they
-    are taken. progress: told how many bytes were read.
+    are taken. check: raises BadValueError for a canonical number that the list must not have; None:
+    there is none. progress: told how many bytes were read.
     """
 
     replace: bool = False
     dry_run: bool = False
     guard: Guard | None = None
+    check: Callable[[str], object] | None = None
     origin: Origin | None = None
     accept: bool = False
     progress: Callable[[int], object] = lambda _: None
@@ -83,7 +85,7 @@ def import_file(
         RejectsFile(file, layout) as rejects,
         open_source(file, layout.encoding, options.progress) as source,
     ):
-        reading = _Reading(edit, layout, region, options.guard, report, rejects)
+        reading = _Reading(edit, layout, region, options, report, rejects)
         reading.read_all(source.lines)
         report.counts = edit.counts
         if report.accepted:
@@ -121,14 +123,15 @@ class _Reading:
         edit: Edit,
         layout: Layout,
         region: str | None,
-        guard: Guard | None,
+        options: ImportOptions,
         report: ImportReport,
         rejects: RejectsFile,
     ) -> None:
         self._edit = edit
         self._layout = layout
         self._region = region
-        self._guard = guard
+        self._guard = options.guard
+        self._check = options.check
         self._report = report
         self._rejects = rejects
         # A column that is not there, or not in a short row, reads as a blank cell.
@@ -145,7 +148,8 @@ class _Reading:
         keys = self._guard.keys if self._guard else None
 
         def take(lines: Lines) -> None:
-            self._edit.take_plain(lines, reader, keys)
+            if self._check is None:  # what is checked is looked at a row at a time
+                self._edit.take_plain(lines, reader, keys)
 
         for _ in lines.left_by(take):
             row = self._layout.read_row(lines)
@@ -174,6 +178,8 @@ class _Reading:
         )
         if self._guard:
             self._guard.check(entry.number)
+        if self._check:
+            self._check(entry.number)
         return entry
 
     def _reject(self, row: Row, reason: str) -> None:
