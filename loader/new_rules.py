@@ -14,7 +14,7 @@ _NEW_RULES = """\
 # Inbound calls from numbers on a list; the first rule that fits decides.
 [[forwarding]]
 list = "Default"
-action = "hangup"                  # or "redirect"
+action = "hangup"                  # or "redirect", or "continue": through all rules
 # cause = "CALL_REJECTED"          # hangup: a FreeSWITCH cause name
 # redirect = "1000"                # redirect: an extension, a number or a SIP URI
 # called = ["+48221234567"]        # "Calls to number"; without it, every number
@@ -24,6 +24,15 @@ action = "hangup"                  # or "redirect"
 # [campaign."Spring sale"]
 # lists = ["Default"]
 # status = "Do not call"           # without it: Blacklist
+
+# Numbers that no campaign dials. A call that names no campaign and no route is dialled only where
+# there are such lists, or unnamed = "open".
+# [outbound]
+# lists = ["Default"]
+
+# Extensions that may be dialled. Other short numbers, and what cannot be read, are not.
+# (At the top of the file, beside default_region.)
+# extensions = ["1XXX"]
 
 # Numbers that are not called back from a queue, or from a widget.
 # [queue."Infoline"]
