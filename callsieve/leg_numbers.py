@@ -35,7 +35,6 @@ _WRITTEN_PLUS = re.compile(r"\s*(?:tel:|sips?:)?[\s(]*\+", re.IGNORECASE)
 
 NO_NUMBER = "no number"
 NO_REGION = "national number and no region to read it in"
-MAYBE_NATIONAL = "national or international number and no region to read it in"
 
 _STANDINGS: dict[str, Standing] = {
     "valid": "in use",
@@ -50,10 +49,10 @@ _STANDINGS: dict[str, Standing] = {
 def caller_party(source: str, text: str, region: str | None) -> Party:
     """A number that the caller gives for its own."""
     reading = read_number(text, region)
-    if region is None and _lacks_region(text, reading):
+    if region is None and _lacks_region(reading):
         return Party(source, text, None, NO_REGION, "unreadable")
-    standing = _STANDINGS[reading.tier or reading.kind]
-    return Party(source, text, reading.number, reading.how, standing)
+    _, number, kind, how, tier = reading
+    return Party(source, text, number, how, _STANDINGS[tier or kind])
 
 
 def called_party(text: str, region: str | None, strip: Sequence[str]) -> Party:
@@ -89,10 +88,8 @@ def _judged(text: str, reading: Reading, region: str | None, plan: NationalPlan)
         how = NO_NUMBER if reading.kind == "withheld" else how
     elif reading.kind == "dialled" and is_emergency_number(number, region):
         standing = "emergency"
-    elif region is None and _lacks_region(text, reading):
+    elif region is None and _lacks_region(reading):
         number, how, standing = None, NO_REGION, "unreadable"
-    elif region is None and reading.kind == "e164" and not _is_international(text, plan):
-        how, standing = MAYBE_NATIONAL, "no region"
     elif reading.kind == "e164" and not (standing == "in use" and _is_sure(text, number, plan)):
         within = tuple(one for one in plan.within(_digits(text)) if one != number)
     return Party("called number", text, number, how, standing, within)
@@ -136,25 +133,15 @@ def _behind(party: Party, text: str, taken: str) -> Party:
     return party._replace(original=text, how=f"{party.how}, behind {safe}")
 
 
-def _lacks_region(text: str, reading: Reading) -> bool:
-    """Whether the reading without a region is no number, for digits that are one somewhere."""
+def _lacks_region(reading: Reading) -> bool:
+    """Whether what was read without a region is digits that are a number somewhere."""
     number = reading.number
-    if number is None:
-        return False
-    if reading.kind == "dialled":
-        return number.isdecimal() and len(number) >= _MIN_NATIONAL
     return (
-        reading.kind == "e164"
-        and reading.tier != "valid"
-        and not _is_international(text, national_plan(None))
+        reading.kind == "dialled"
+        and number is not None
+        and number.isdecimal()
+        and len(number) >= _MIN_NATIONAL
     )
-
-
-def _is_international(text: str, plan: NationalPlan) -> bool:
-    """Whether the text says itself that a country code comes first."""
-    if _WRITTEN_PLUS.match(text):
-        return True
-    return _digits(text).startswith(("00", plan.international))
 
 
 def _is_sure(text: str, number: str, plan: NationalPlan) -> bool:

@@ -123,9 +123,9 @@ class Screener:
     def follow(self) -> None:
         """Take what is published now. `screen` does so itself."""
         view = self._catalog.current()
-        now = time.time()
-        if view is self._view and now < self._stale_at:
+        if view is self._view and (self._stale_at == math.inf or time.time() < self._stale_at):
             return
+        now = time.time()
         for problem in view.problems:
             self._problem(problem)
         self._follow_rules(view.documents.get(RULES_DOCUMENT))
@@ -179,14 +179,14 @@ def read_facts(channel: Leg, rules: Rules) -> CallFacts:
     else:
         route = rules.routes.get(channel.route)
         called = dialled_party(channel.called_number, region, route.strip if route else strip)
-    return CallFacts(
-        flow=flow,
-        callers=callers,
-        called=called,
-        campaign=channel.campaign or None,
-        queue=channel.queue or None,
-        widget=channel.widget or None,
-        route=channel.route or None,
+    return CallFacts(  # by place: by name it takes longer, for every leg
+        flow,
+        callers,
+        called,
+        channel.campaign or None,
+        channel.queue or None,
+        channel.widget or None,
+        channel.route or None,
     )
 
 
@@ -219,6 +219,8 @@ def _sender(channel: Leg, rules: Rules) -> Gateway | None:
 
     A name alone is the caller's to choose and counts for nothing.
     """
+    if not rules.gateways:
+        return None
     address = channel.network_address
     named = rules.gateways.get(channel.gateway)
     if named is not None and _is_in(address, named.addresses):

@@ -108,7 +108,7 @@ class _Deciding:
         self.doubts: list[tuple[str | None, str]] = []
         self.lifted: Lifted | None = None
         self.mark: Decision | None = None
-        self.screened = _screened(facts)
+        self.screened = facts.callers[0] if facts.flow == "inbound" else facts.called
 
     def decide(self) -> Decision:
         decision = self._inbound() if self.facts.flow == "inbound" else self._dialled()

@@ -16,7 +16,6 @@ Standing = Literal[
     "impossible",
     "short",
     "emergency",
-    "no region",
     "withheld",
     "unreadable",
 ]
@@ -26,7 +25,6 @@ Standing = Literal[
   one that cannot exist;
 - short: no full number; an extension, a short number or a feature code, as dialled;
 - emergency: an emergency number of the region;
-- no region: digits that may be national or international, and no region says which;
 - withheld, unreadable: there is no number.
 """
 

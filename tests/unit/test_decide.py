@@ -338,7 +338,6 @@ NOT_UNDERSTOOD: dict[Standing, str] = {
     "impossible": "the called number cannot exist, by the numbering plan",
     "short": "the called number is no full number, nor an extension or short number that the rules "
     "allow",
-    "no region": "the called number cannot be read: as given",
     "unreadable": "the called number cannot be read: as given",
 }
 NAMED: dict[Flow, dict[str, str]] = {
