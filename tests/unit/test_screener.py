@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from esl_service.channel_data import ChannelData
 from esl_service.errors import UnanswerableLegError
 from lookup_core import Catalog
 from screening import Rules
-from screening.rules import Gateway
+from screening.rules import Gateway, Route
 
 RULES = Rules(
     default_region="PL",
@@ -94,6 +95,47 @@ def test_what_the_dialplan_misspells_has_no_answer(channel: ChannelData) -> None
 def test_a_leg_may_name_its_region() -> None:
     channel = LEG._replace(region="GB", caller_number="020 7946 0018", from_user="")
     assert callers(channel) == ["+442079460018"]
+
+
+@pytest.mark.parametrize(
+    ("dialled", "number", "standing"),
+    [
+        ("600100200", "+48600100200", "in use"),
+        ("0600100200", "+48600100200", "in use"),
+        ("+48100200300", "+48100200300", "unassigned"),
+        ("+48123", None, "unreadable"),
+        ("1000", "1000", "short"),
+        ("*30", "*30", "short"),
+        ("1-1-2", "112", "emergency"),
+        ("", None, "unreadable"),
+        ("anonymous", None, "unreadable"),
+        ("alice", None, "unreadable"),
+    ],
+)
+def test_what_is_known_of_a_number_that_we_dial(
+    dialled: str, number: str | None, standing: str
+) -> None:
+    facts = read_facts(LEG._replace(flow="outbound", called_number=dialled), RULES)
+    assert (facts.called.number, facts.called.standing) == (number, standing)
+    assert facts.callers == ()
+
+
+def test_a_reading_says_what_was_taken_off_in_characters_that_are_dialled() -> None:
+    rules = replace(RULES, routes={"Trunk": Route("route.Trunk", None, ("12345#",))})
+    leg = LEG._replace(flow="callback", route="Trunk", called_number="12345# #31#600100200")
+    called = read_facts(leg, rules).called
+    assert (called.number, called.original) == ("+48600100200", leg.called_number)
+    assert called.how == "national number of PL, behind 12345##31#"
+    inbound = read_facts(leg._replace(flow="inbound"), rules).called
+    assert inbound.number != "+48600100200"
+
+
+def test_digits_that_may_be_a_number_with_others_around_it_say_which() -> None:
+    leg = LEG._replace(flow="outbound", called_number="600100200220")
+    assert "+48600100200" in read_facts(leg, RULES).called.within
+    for sure in ("+60100200220", "0060100200220", "600100200", "48600100200"):
+        facts = read_facts(leg._replace(called_number=sure), RULES)
+        assert facts.called.standing != "in use" or facts.called.within == ()
 
 
 def test_the_screener_follows_the_catalog_and_tells_of_what_it_cannot_use(tmp_path: Path) -> None:
