@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loader.numbers import read_number
-from loader.store import BadValueError, Entry, Store, quoted
+from loader.store import BadValueError, Entry, Store, StoreError, quoted
 from screening import Rules
 
 _NAMED = 3
@@ -34,13 +34,14 @@ def check_presented_lists(store: Store, rules: Rules) -> Rules:
     """
     problems = []
     for name, route in presented_lists(rules).items():
-        if name not in store.list_names():
+        try:
+            bad = [
+                entry.number
+                for entry in store.entries(name, rules.default_region)
+                if isinstance(entry, Entry) and not _is_presentable(entry.number)
+            ]
+        except StoreError:  # the list is not there, or cannot be read: that is said of the list
             continue
-        bad = [
-            entry.number
-            for entry in store.entries(name, rules.default_region)
-            if isinstance(entry, Entry) and not _is_presentable(entry.number)
-        ]
         if bad:
             named = ", ".join(map(quoted, bad[:_NAMED]))
             more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""

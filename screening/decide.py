@@ -22,6 +22,7 @@ import random
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from screening.called_number import UNASSIGNED, problem_of, unread
 from screening.decision import Decision, Outcome, Step
 from screening.facts import WITHHELD, CallFacts, Party
 from screening.list_asking import (
@@ -46,8 +47,6 @@ _DRAWS = 20
 """How often a number is drawn before a list counts as one without full numbers."""
 
 _NOTHING_EXCEPTED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-_UNASSIGNED = "the called number is in no range that is in use, by the numbering plan"
 
 
 def decide(
@@ -153,7 +152,7 @@ class _Deciding:
             reason = "no campaign and no route is named"
         else:
             reason = f"the {self.screened.source} is on none of the lists"
-        return f"{reason}; {_UNASSIGNED}" if self.screened.standing == "unassigned" else reason
+        return f"{reason}; {UNASSIGNED}" if self.screened.standing == "unassigned" else reason
 
     # Inbound legs
 
@@ -178,7 +177,7 @@ class _Deciding:
         if hit is None:
             return None
         if rule.called is not None and called is None:
-            self._doubt(rule.name, _unread(self.facts.called))
+            self._doubt(rule.name, unread(self.facts.called))
             return None
         return self._matched(rule, hit, self._forwarded(rule, hit))
 
@@ -273,27 +272,11 @@ class _Deciding:
         )
 
     def _require_number(self, rules: Sequence[SkipRule]) -> None:
-        party = self.screened
-        standing = party.standing
-        if standing == "emergency":
-            return
-        if standing == "unassigned":
-            chosen = (rule.unassigned for rule in rules if rule.unassigned is not None)
-            if next(chosen, self.rules.unassigned) == "dial":
-                return
-            problem = _UNASSIGNED
-        elif standing == "short" and party.number is not None:
-            if any(some.cover(party.number) for some in self.rules.extensions):
-                return
-            problem = (
-                f"the {party.source} is no full number, nor an extension or short number that the "
-                "rules allow"
-            )
-        elif standing == "impossible":
-            problem = f"the {party.source} cannot exist, by the numbering plan"
-        else:
-            problem = _unread(party)
-        self._doubt("called number", problem)
+        chosen = (rule.unassigned for rule in rules if rule.unassigned is not None)
+        unassigned = next(chosen, self.rules.unassigned)
+        problem = problem_of(self.screened, self.rules.extensions, unassigned)
+        if problem is not None:
+            self._doubt("called number", problem)
 
     def _skip(self, rule: SkipRule) -> Decision | None:
         called = (self.facts.called,)
@@ -367,7 +350,7 @@ class _Deciding:
             if party.number is None:
                 # A further identity that is no number is on no list.
                 if party is self.screened and lists:
-                    doubt = doubt or _unread(party)
+                    doubt = doubt or unread(party)
                 continue
             try:
                 found = ask(self.lists, party, lists, excepted, by_list)
@@ -415,10 +398,6 @@ class _Deciding:
     def _doubt(self, rule: str, why: str) -> None:
         self.doubts.append((rule, why))
         self._step(rule, "cannot tell", why)
-
-
-def _unread(party: Party) -> str:
-    return f"the {party.source} cannot be read: {party.how}"
 
 
 def _full_number(pool: NumberList, rng: random.Random) -> str | None:
