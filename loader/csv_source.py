@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,32 +11,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loader.csv_rows import Lines
+from loader.encodings import ENCODINGS, NAMES, Letters, guess
 from loader.store import BadValueError, os_problem
 
 PIECE = 1 << 20
-# What operators call them -> what Python does.
-ENCODINGS = {
-    "utf-8": "utf-8",
-    "utf-16": "utf-16",
-    "windows-1250": "cp1250",
-    "latin-2": "iso8859-2",
-}
-_NAMES = {
-    "utf-8": "UTF-8",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
-    "cp1250": "Windows-1250",
-    "iso8859-2": "Latin-2",
-}
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _ASCII = bytes(range(128))
-# Letters of Polish in one of the two encodings, where the other has a symbol or a foreign letter.
-_LATIN_2_LETTERS = b"\xa1\xb1\xa6\xb6\xac\xbc"
-_WINDOWS_LETTERS = b"\xa5\xb9"
+_WORD_OF_HIGH = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z])")
 _BAD = "callsieve-unreadable"
 
 
@@ -54,21 +40,25 @@ class ImportFileError(BadValueError):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """codec: Python's name. bom: bytes of byte order mark at the start of the file."""
+    """codec: Python's name. bom: bytes of byte order mark at the start of the file.
+
+    or_else: another encoding that the text may have as well, as operators call it; "" for none.
+    """
 
     codec: str
     bom: int = 0
+    or_else: str = ""
 
     @property
     def name(self) -> str:
-        return _NAMES[self.codec]
+        return NAMES[self.codec]
 
 
 def find_encoding(file: Path, wanted: str | None = None) -> Encoding:
     """The encoding of `file`, or the wanted one of ENCODINGS. Raises ImportFileError.
 
     A byte order mark decides, then zero bytes in every other place (UTF-16), then whether the text
-    is UTF-8; of Windows-1250 and Latin-2, whose letters it has more of.
+    is UTF-8; of the others, which language's letters it has.
     """
     with _errors(file), file.open("rb") as data:
         start = data.read(1 << 16)
@@ -82,7 +72,7 @@ def find_encoding(file: Path, wanted: str | None = None) -> Encoding:
             found = _by_zeros(start)
         if found is None:
             data.seek(0)
-            found = Encoding(_by_letters(data))
+            found = _by_letters(data)
         return found
 
 
@@ -93,10 +83,10 @@ def _by_zeros(start: bytes) -> Encoding | None:
     return Encoding("utf-16-le" if odd > even else "utf-16-be")
 
 
-def _by_letters(data: BinaryIO) -> str:
+def _by_letters(data: BinaryIO) -> Encoding:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    letters: Counter[int] = Counter()
-    good = bad = 0
+    counts: Counter[int] = Counter()
+    good = bad = alone = 0
     while piece := data.read(PIECE):
         text = decoder.decode(piece)
         if not text.isascii():
@@ -104,13 +94,12 @@ def _by_letters(data: BinaryIO) -> str:
             wrong = sum("\udc80" <= c <= "\udcff" for c in high)
             bad += wrong
             good += len(high) - wrong
-            letters.update(piece.translate(None, _ASCII))
+            counts.update(piece.translate(None, _ASCII))
+            alone += sum(map(len, _WORD_OF_HIGH.findall(piece)))
     if good >= bad:  # a few rows of a UTF-8 file may be damaged: those are rejects
-        return "utf-8"
-    if any(letters[byte] for byte in range(0x80, 0xA0)):  # control characters in Latin-2
-        return "cp1250"
-    latin = sum(letters[byte] for byte in _LATIN_2_LETTERS)
-    return "iso8859-2" if latin > sum(letters[byte] for byte in _WINDOWS_LETTERS) else "cp1250"
+        return Encoding("utf-8")
+    codec, or_else = guess(Letters(counts, alone))
+    return Encoding(codec, or_else=or_else)
 
 
 class Source:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loader.csv_source import find_encoding, open_source
+from loader.encodings import ENCODINGS
 
 POLISH = "Imię;Telefon\nZażółć gęślą jaźń;600100200\nŁódź, Ćmielów;600100201\n"
 CZECH = "Jméno;Telefon\nPříliš žluťoučký kůň;600100200\n"
@@ -43,11 +44,49 @@ def test_the_encoding_is_found(
 ) -> None:
     file = tmp_path / "numbers.csv"
     file.write_bytes(bom + text.encode(codec))
-    if (text, name) == (CZECH, "Latin-2"):
-        # Its letters are in the same places as those of Windows-1250 or as quotation marks there.
-        assert lines(file, "latin-2") == (name, text.splitlines(keepends=True))
-        return
     assert lines(file) == (name, text.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        ("Имя;Телефон\nИванов Пётр и Ко;600100200\n", "cp1251", "Windows-1251"),
+        ("ИМЯ;ТЕЛЕФОН\n", "cp1251", "Windows-1251"),
+        ("Ім'я;Телефон\nЇжак Ґанна;600100200\n", "cp1251", "Windows-1251"),
+        ("Prénom;Téléphone\nÇa dépend d'où;600100200\n", "cp1252", "Windows-1252"),
+        ("José Peña;Teléfono\n¿Año?;1\n", "cp1252", "Windows-1252"),
+        ("São João;ação\n", "cp1252", "Windows-1252"),
+        ("Größenträger Ärger\n", "cp1252", "Windows-1252"),
+        ("Åse Bjørnsøn\n", "cp1252", "Windows-1252"),
+        ("Perché è così, à, ò\n", "cp1252", "Windows-1252"),
+        ("Árvíztűrő tükörfúrógép\n", "cp1250", "Windows-1250"),
+        ("Příliš žluťoučký kůň\n", "iso8859-2", "Latin-2"),
+        ("„Żółw” – gęś\n", "cp1250", "Windows-1250"),
+    ],
+)
+def test_the_letters_of_a_language_tell_its_encoding(
+    tmp_path: Path, text: str, codec: str, name: str
+) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_bytes(text.encode(codec))
+    assert lines(file) == (name, text.splitlines(keepends=True))
+    assert find_encoding(file).or_else == ""
+    (wanted,) = [key for key, value in ENCODINGS.items() if value == codec]
+    assert lines(file, wanted) == (name, text.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"gda\xf1sk", {"Windows-1250", "Windows-1252"}),  # of gdansk, or the n of senor
+        (b"Ja\xbc", {"Latin-2", "Windows-1250"}),
+    ],
+)
+def test_what_letters_do_not_tell_is_said(tmp_path: Path, data: bytes, names: set[str]) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_bytes(data)
+    found = find_encoding(file)
+    assert {found.name, found.or_else} == names
 
 
 def test_plain_ascii_and_an_empty_file_are_utf_8(tmp_path: Path) -> None:
