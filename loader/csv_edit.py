@@ -126,6 +126,11 @@ class CsvEdit:
         }
 
     @property
+    def possible(self) -> int:
+        """Rows that take_plain took whose number is in no range that is in use."""
+        return self._table.possible
+
+    @property
     def removed(self) -> int:
         """With replace, known after prepare() only."""
         return self._table.removed
@@ -138,11 +143,11 @@ class CsvEdit:
             )
         lines.take(*found)
 
-    def put(self, entry: Entry) -> AddOutcome:
-        """As Store.add. Raises BadValueError, StoreError."""
+    def put(self, entry: Entry, keep_expiry: bool = False) -> AddOutcome:
+        """As Edit.put. Raises BadValueError, StoreError."""
         entry = checked(entry)
         old = self.current(entry.number)
-        new = merged(old, entry)
+        new = merged(old, entry, keep_expiry)
         if new == old:
             self._table.keep(entry_key_of(new.number))
             return AddOutcome.PRESENT

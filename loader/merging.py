@@ -16,15 +16,18 @@ def checked(entry: Entry) -> Entry:
     return Entry(entry.number, entry.date, stripped, entry.expires)
 
 
-def merged(old: Entry | None, new: Entry) -> Entry:
-    """What the list says of a number after `new` was added; `old` is what it said before."""
-    date = new.date
+def merged(old: Entry | None, new: Entry, keep_expiry: bool = False) -> Entry:
+    """What the list says of a number after `new` was added; `old` is what it said before.
+
+    keep_expiry: an entry without expiry leaves the one that the list has.
+    """
+    date, expires = new.date, new.expires
+    is_over = old is None or old.expired(datetime.datetime.now(datetime.UTC))
     if date is None:
-        if old is None or old.expired(datetime.datetime.now(datetime.UTC)):
-            date = datetime.date.today()
-        else:
-            date = old.date
+        date = datetime.date.today() if old is None or is_over else old.date
+    if keep_expiry and expires is None and old is not None and not is_over:
+        expires = old.expires
     description = new.description or (old.description if old else "")
-    if date == new.date and description == new.description:
+    if (date, description, expires) == (new.date, new.description, new.expires):
         return new
-    return Entry(new.number, date, description, new.expires)
+    return Entry(new.number, date, description, expires)

@@ -70,7 +70,7 @@ class RedisEdit:
         self._counts = dict.fromkeys(AddOutcome, 0)
         self._removed = 0
         self._dropped: set[bytes] = set()  # with replace: the list has them, and they were not put
-        self._waiting: list[Entry] = []  # put, and not weighed yet
+        self._waiting: list[tuple[Entry, bool]] = []  # put, and not weighed yet
         self._pending: Values = {}  # weighed, and not made yet
         self._before: dict[bytes, bytes | None] = {}  # what those have so far, if known
         self._changes: dict[bytes, Change] = {}  # made here, while there is no copy
@@ -85,12 +85,16 @@ class RedisEdit:
         return dict(self._counts)
 
     @property
+    def possible(self) -> int:
+        return 0
+
+    @property
     def removed(self) -> int:
         return self._removed
 
-    def put(self, entry: Entry) -> None:
-        """As Store.add. Raises BadValueError, StoreError."""
-        self._waiting.append(checked(entry))
+    def put(self, entry: Entry, keep_expiry: bool = False) -> None:
+        """As Edit.put. Raises BadValueError, StoreError."""
+        self._waiting.append((checked(entry), keep_expiry))
         if len(self._waiting) >= STEP:
             self._weigh()
 
@@ -170,13 +174,13 @@ class RedisEdit:
         if not self._waiting:
             return
         entries, self._waiting = self._waiting, []
-        known = self._values([field_of(entry.number) for entry in entries])
+        known = self._values([field_of(entry.number) for entry, _ in entries])
         new: Values = {}
-        for entry in entries:
+        for entry, keep_expiry in entries:
             field = field_of(entry.number)
             value = new.get(field, known.get(field))
             old = entry_of(field, value) if value is not None else None
-            wanted = merged(old, entry)
+            wanted = merged(old, entry, keep_expiry)
             if wanted == old:
                 self._counts[AddOutcome.PRESENT] += 1
                 if self._replace:

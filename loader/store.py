@@ -101,8 +101,15 @@ class Edit(Protocol):
     def removed(self) -> int:
         """Numbers dropped; with `replace` also those that go, once prepare() has found them."""
 
-    def put(self, entry: Entry) -> object:
-        """As Store.add; `counts` says what became of it."""
+    @property
+    def possible(self) -> int:
+        """Rows that take_plain took whose number is in no range that is in use."""
+
+    def put(self, entry: Entry, keep_expiry: bool = False) -> object:
+        """As Store.add; `counts` says what became of it.
+
+        keep_expiry: an entry without expiry leaves the one that the list has and that is to come.
+        """
 
     def take_plain(
         self, lines: "Lines", reader: "PlainReader", kept_out: "KeyTable | None"
