@@ -125,9 +125,10 @@ bench-freeswitch: build .build/esl_epoll ## a real FreeSWITCH that refuses liste
 	tools/debian-needs "$(PYTHON)" sip-tester
 	@$(PY) bench/freeswitch.py
 
-bench-lists: build ## stop to block, imports against phonenumbers alone, lists in Redis, how fast nodes follow (see bench/lists.md)
+bench-lists: build ## stop to block, imports against phonenumbers alone, workbooks, lists in Redis, how fast nodes follow (see bench/lists.md)
 	@$(PY) -m bench.live_changes
 	@$(PY) -m bench.lists $(BENCH_ARGS)
+	@$(PY) -m bench.workbooks $(WORKBOOK_BENCH_ARGS)
 	@$(PY) -m bench.redis_lists $(REDIS_BENCH_ARGS)
 
 clean: ## remove what build made

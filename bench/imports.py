@@ -60,12 +60,16 @@ SPELLINGS: dict[str, Callable[[random.Random, str], str]] = {
 def write_rows(file: Path, spelling: str, count: int, numbers: int, seed: int = 1) -> None:
     """A CSV file of `count` rows of so many different numbers, in no order."""
     rng = random.Random(seed)
-    spell = SPELLINGS[spelling]
     with file.open("w", encoding="ascii") as out:
         for row in range(count):
-            at = row * 999_999_937 % numbers  # a prime: every number comes equally often
-            digits = f"{_MOBILE[at % len(_MOBILE)]}{at * 7_654_321 % 10_000_000:07}"
-            out.write(spell(rng, digits) + "\n")
+            out.write(spelt(rng, spelling, row, numbers) + "\n")
+
+
+def spelt(rng: random.Random, spelling: str, row: int, numbers: int) -> str:
+    """The row of so many different numbers, in no order."""
+    at = row * 999_999_937 % numbers  # a prime: every number comes equally often
+    digits = f"{_MOBILE[at % len(_MOBILE)]}{at * 7_654_321 % 10_000_000:07}"
+    return SPELLINGS[spelling](rng, digits)
 
 
 def import_rows(directory: Path, file: Path, again: bool) -> dict[str, Any]:
