@@ -9,16 +9,13 @@ from typing import Any
 
 import click
 
-from loader.csv_import import ImportReport
-from loader.csv_layout import Layout
 from loader.publishing import ListReport, StoreReport
-from loader.store import NAMED_REJECTS, AddOutcome, Entry, Reject, escaped, quoted
+from loader.store import NAMED_REJECTS, Entry, Reject, escaped, quoted
 from loader.undo import UndoReport
 
 # Widths come from the first rows: a list of millions is printed while it is read.
 MEASURED_ROWS = 1000
 WIDEST_PADDING = 60
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 def print_table(
@@ -153,63 +150,6 @@ def reload_json(report: StoreReport[Any]) -> dict[str, Any]:
         if report.rules
         else None,
         "problems": list(report.problems),
-    }
-
-
-def layout_line(layout: Layout) -> str:
-    """`UTF-8, semicolon-separated; number = column 1 'Telefon', date = column 2 'Data'`"""
-    columns = [
-        f"{name} = column {at + 1}" + (f" {quoted(layout.header[at], 40)}" if layout.header else "")
-        for name, at in layout.columns.items()
-    ]
-    how = [layout.encoding.name]
-    if layout.width > 1:
-        how.append(f"{DELIMITER_NAMES.get(layout.delimiter, layout.delimiter)}-separated")
-    if layout.quote != '"':
-        how.append("cells in apostrophes" if layout.quote else "no quotes around cells")
-    header = "" if layout.header else " (no header)"
-    return f"{', '.join(how)}; {', '.join(columns)}{header}"
-
-
-def print_import(name: str, result: ImportReport, report: ListReport | None) -> None:
-    """report: None when nothing was published."""
-    counts = [f"{count} {outcome}" for outcome, count in result.counts.items()]
-    counts.append(f"{result.rejected} rejected")
-    if result.removed:
-        counts.append(f"{result.removed} removed")
-    after = f" ({state(report)})" if report else ""
-    click.echo(f"{name}: {', '.join(counts)}{after}")
-    print_rejects(result.named_rejects, result.rejected)
-    if result.rejects_file:
-        click.echo(f"rejected rows: {escaped(str(result.rejects_file))}")
-    if result.batch:
-        click.echo(f"batch: {result.batch.id} (callsieve undo {result.batch.id} takes it back)")
-
-
-def import_json(
-    name: str, result: ImportReport, report: ListReport | None, dry_run: bool
-) -> dict[str, Any]:
-    layout = result.layout
-    return {
-        "list": name,
-        "dry_run": dry_run,
-        "encoding": layout.encoding.name,
-        "delimiter": layout.delimiter,
-        "quote": layout.quote,
-        "columns": {
-            field: {"position": at + 1, "name": layout.header[at] if layout.header else None}
-            for field, at in layout.columns.items()
-        },
-        "added": result.counts[AddOutcome.ADDED],
-        "updated": result.counts[AddOutcome.UPDATED],
-        "already_there": result.counts[AddOutcome.PRESENT],
-        "removed": result.removed,
-        "rejected": result.rejected,
-        "batch": result.batch.id if result.batch else None,
-        "rejects": [reject_json(reject) for reject in result.named_rejects],
-        "rejects_file": str(result.rejects_file) if result.rejects_file else None,
-        "generation": report.generation if report else None,
-        "entries": report.entries if report else None,
     }
 
 

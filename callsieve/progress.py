@@ -14,8 +14,11 @@ from loader.store import escaped
 
 
 @contextmanager
-def progress_bar(file: Path) -> Iterator[Callable[[int], object]]:
-    """To be told how many bytes were read: a bar with rate and remaining time on a terminal."""
+def progress_bar(file: Path, name: str = "") -> Iterator[Callable[[int], object]]:
+    """To be told how many bytes were read: a bar with rate and remaining time on a terminal.
+
+    name: what to call the file there.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -27,7 +30,7 @@ def progress_bar(file: Path) -> Iterator[Callable[[int], object]]:
 
     with click.progressbar(
         length=file.stat().st_size,
-        label=escaped(file.name, 30),
+        label=escaped(name or file.name, 30),
         file=sys.stderr,
         item_show_func=rate,
     ) as bar:

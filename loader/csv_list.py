@@ -17,11 +17,11 @@ from loader.csv_rows import (
     Lines,
     Row,
     csv_line,
-    field_named,
     read_entry_cells,
     read_row,
 )
 from loader.edit_table import entry_key_of
+from loader.header_names import field_named
 from loader.list_keys import ListKeys
 from loader.number_rules import in_region
 from loader.numbers import read_entry, read_stored

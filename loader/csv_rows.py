@@ -9,8 +9,6 @@ swallows those after it.
 import csv
 import datetime
 import functools
-import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -26,23 +24,9 @@ from loader.store import (
 
 BOM = "\ufeff".encode()
 MAX_LINE = 65_536
-MAX_QUOTED_LINES = 20
+MAX_QUOTED_LINES = 200
 OVERLONG = f"expected at most {MAX_LINE} bytes in a line"
 COLUMNS = ("number", "date", "description", "expires")
-
-# What headers call these columns, lower case, letters and digits only, without accents.
-_NAMES = {
-    "number": "number num nr phone phonenumber phoneno telephone telephonenumber tel telefon"
-    " telefonnummer nrtelefonu nrtel numer numertelefonu numertel msisdn mobile cell cellphone"
-    " komorka e164 cli ani callerid callernumber did rufnummer nummer numero telefono",
-    "date": "date data datum fecha added addedon dateadded dateofaddition adddate created"
-    " createdat datecreated datadodania dodano",
-    "description": "description desc note notes comment comments remark remarks opis notatka"
-    " notatki uwagi komentarz beschreibung notiz bemerkung",
-    "expires": "expires expiry expire expiresat expiresion expirydate expirationdate validuntil"
-    " until validto wygasa waznydo waznedo datawaznosci",
-}
-_FIELD_OF = {name: field for field, names in _NAMES.items() for name in names.split()}
 
 
 class Row(NamedTuple):
@@ -180,6 +164,8 @@ def read_row(
         if not more or len(more) > MAX_LINE:
             break
         taken.append(more)
+        if quote.encode() not in more:
+            continue  # it cannot close the cell
         text = b"".join(taken).decode("utf-8", "surrogateescape")
         cells, problem, is_open = _quoted_cells(text, delimiter, quote)
     if problem and len(taken) > 1:
@@ -247,12 +233,6 @@ def read_entry_cells(
         check_description(description.strip()),
         read_expiry(expires) if expires else None,
     )
-
-
-def field_named(header_cell: str) -> str | None:
-    """Which of COLUMNS a header cell means, or None."""
-    plain = unicodedata.normalize("NFKD", header_cell.casefold())
-    return _FIELD_OF.get(re.sub(r"[\W_]|[\u0300-\u036f]", "", plain))
 
 
 def csv_line(cells: list[str], delimiter: str = ",", end: str = "\n") -> str:

@@ -38,6 +38,7 @@ cdef class PlainReader:
     cdef int _columns[4]
     cdef uint8_t _special[256]
     cdef RegionReader _region
+    cdef bint _full_only, _valid_only
     cdef dict _days
     cdef bint _stored
 

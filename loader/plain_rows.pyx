@@ -130,11 +130,12 @@ cdef class PlainReader:
     0; -1 for one that is not there. width: how many cells a row has at most.
     days: None for ISO days; else the only ones that are plain: cell -> its ISO day.
     quote: another character than " that cells may be quoted with. stored: the rows are of a list,
-    as numbers.read_stored reads them.
+    as numbers.read_stored reads them. full_only: extensions and short numbers are not plain, nor is
+    a line that begins with #, as comments do. valid_only: nor are numbers in no range in use.
     """
 
     def __cinit__(self, bytes delimiter, columns, int width, RegionReader region, dict days=None,
-                  str quote='"', bint stored=False):
+                  str quote='"', bint stored=False, bint full_only=False, bint valid_only=False):
         cdef int i
         self.delimiter = delimiter
         self.width = min(width, MAX_CELLS)
@@ -142,6 +143,8 @@ cdef class PlainReader:
         for i in range(4):
             self._columns[i] = columns[i]
         self._region = region
+        self._full_only = full_only
+        self._valid_only = valid_only
         self._days = days
         self._stored = stored
         for i in range(256):
@@ -162,6 +165,8 @@ cdef class PlainReader:
         cdef Py_ssize_t start = 0
         cdef Py_ssize_t i = -1
         cdef uint8_t character
+        if self._full_only and size and line[0] == c'#':
+            return False
         while i + 1 < size:
             i += 1
             character = line[i]
@@ -190,7 +195,11 @@ cdef class PlainReader:
         if wanted[2].size > MAX_DESCRIPTION or not read_expiry(wanted[3], row):
             return False
         row.description = wanted[2]
-        return self._read_date(wanted[1], row) and self._read_number(wanted[0], row)
+        if not (self._read_date(wanted[1], row) and self._read_number(wanted[0], row)):
+            return False
+        if row.number.text[0] != c'+':
+            return not self._full_only
+        return row.number.tier == VALID_ or not self._valid_only
 
     cdef bint next(self, Walk *walk, PlainRow *row) except -1:
         """Read the row behind the one that was read last.

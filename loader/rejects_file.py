@@ -9,15 +9,17 @@ from loader.csv_layout import REJECT_COLUMNS, Layout
 from loader.csv_rows import Row, csv_line
 from loader.store import StoreError, os_problem
 
+REJECTS_ENDING = ".rejects.csv"
+
 
 class RejectsFile:
-    """FILE.rejects.csv: each row as it was, its line and the reason. A context manager.
+    """Each row as it was, its line and the reason. A context manager.
 
     It is made when there is the first row, in UTF-8, and appears whole at keep() or not at all.
     """
 
-    def __init__(self, source: Path, layout: Layout) -> None:
-        self.path = source.with_name(source.name + ".rejects.csv")
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path = path
         self._working = self.path.with_name(f".{self.path.name}.new")
         self._layout = layout
         # Rejects of a file of rejects have a new line and reason, not two of each.

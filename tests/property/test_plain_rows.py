@@ -149,7 +149,7 @@ def no_plain_rows() -> Iterator[None]:
     with (
         patch.object(csv_list, "plain_reader", never),
         patch.object(csv_edit, "plain_reader", never),
-        patch.object(csv_layout.Layout, "plain_reader", lambda _, region: never(region)),
+        patch.object(csv_layout.Layout, "plain_reader", lambda _, region, __: never(region)),
         patch.object(csv_edit.CsvEdit, "take_back", take_back_in_python),
     ):
         yield
@@ -182,6 +182,7 @@ def everything(
     except StoreError as error:
         return (str(error).replace(str(directory), "DIR"),)
     seen += [report.counts, report.removed, report.rejected, report.named_rejects]
+    seen += [report.possible, report.repaired, report.short, report.ranges, report.notes_cleaned]
     seen.append((directory / "lists" / "Default.csv").read_bytes())
     seen += [list(store.entries("Default", "PL")), store.keys("Default", "PL", NOW)]
     by_row = list_keys(store.entries("Default", "PL"), NOW)

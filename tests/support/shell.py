@@ -25,10 +25,12 @@ class Shell:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def run(self, *arguments: str, code: int | None = 0) -> Result:
-        result = CliRunner().invoke(
-            main, arguments, env={"CALLSIEVE_STORE": f"csv:{self.directory}"}
-        )
+    def run(
+        self, *arguments: str, code: int | None = 0, given: str | bytes | None = None
+    ) -> Result:
+        """given: on standard input. code: None for any."""
+        env = {"CALLSIEVE_STORE": f"csv:{self.directory}"}
+        result = CliRunner().invoke(main, arguments, input=given, env=env)
         assert code is None or result.exit_code == code, result.output
         return result
 

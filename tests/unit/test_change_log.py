@@ -175,7 +175,8 @@ def test_undo_takes_exactly_the_batch_back(shell: Shell) -> None:
     before = file.read_bytes()
     batch = imported(
         shell,
-        "number,date,description\n600100200,,second\n600100201,,\n+48700*,,c\n600100202,,\n700,,\n",
+        "number,date,description\n600100200,,second\n600100201,,x\n+48700*,,c\n600100202,,\n700,,\n",
+        "--short",
     )
     assert file.read_bytes() != before
     output = shell.run("undo", batch, "--reason", "wrong file").output

@@ -181,5 +181,5 @@ def test_import_holds_back_rows(shell: Shell, tmp_path: Path) -> None:
         "+48*",
     ]
     assert all("held back: " in line for line in rejects[1:])
-    again = shell.run("import", "Default", f"{file}.rejects.csv", "--yes-really").output
+    again = shell.run("import", "Default", f"{file}.rejects.csv", "--yes-really", "--short").output
     assert "4 added" in again

@@ -62,10 +62,9 @@ def test_a_file_of_any_encoding_is_shown_and_read(
 
 def test_what_was_found_out_can_be_overridden(shell: Shell, file: Path) -> None:
     file.write_bytes("600100200|a;b|x\n".encode("utf-16-be"))
-    told = shell.run("import", "Default", str(file), "--dry-run", code=4).output.splitlines()[0]
+    told = shell.run("import", "Default", str(file), "--dry-run").output.splitlines()[0]
     assert told == (
-        "numbers.csv: UTF-16, bar-separated; number = column 1, date = column 2,"
-        " description = column 3 (no header)"
+        "numbers.csv: UTF-16, bar-separated; number = column 1, description = column 3 (no header)"
     )
     file.write_bytes(b"'600100200';'\xb1\xe6'\n'600100201';'it''s'\n")
     options = ["--map", "date=", "--map", "description=2", "--encoding", "latin-2"]
@@ -92,7 +91,7 @@ def test_an_ambiguous_date_is_a_reject(shell: Shell, file: Path) -> None:
     rejects = file.with_name("numbers.csv.rejects.csv.rejects.csv").read_text()
     assert rejects.splitlines()[0] == "phone,date,line,reason"
     assert rejects.splitlines()[1].startswith("600100200,03/04/2026,2,")
-    shell.run("import", "Default", str(file), "--date-format", "DD.MM.YY", code=2)
+    shell.run("import", "Default", str(file), "--date-format", "DD.MM.Y", code=2)
 
 
 def test_replace_swaps_the_list(shell: Shell, file: Path) -> None:
@@ -141,8 +140,10 @@ def test_a_dry_run_says_the_same_and_leaves_no_trace(shell: Shell, file: Path) -
     dry = shell.run("import", "Default", str(file), "--dry-run", code=3).output
     assert trees() == before
     done = shell.run("import", "Default", str(file), code=3).output
-    assert dry.splitlines()[2:4] == done.splitlines()[2:4]
-    assert done.splitlines()[1].startswith(dry.splitlines()[1])
+    rows = [line for line in dry.splitlines() if line.startswith("  line")]
+    assert rows == [line for line in done.splitlines() if line.startswith("  line")]
+    counts = next(line for line in dry.splitlines() if line.startswith("Default: "))
+    assert any(line.startswith(counts) for line in done.splitlines())
 
 
 def test_the_import_is_in_the_log(shell: Shell, file: Path) -> None:

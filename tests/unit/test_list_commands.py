@@ -275,13 +275,17 @@ def test_import(shell: Shell, tmp_path: Path) -> None:
     file.write_text("Telefon;Opis\n600100200;x\n600100201;\nabc;\n")
     reject = "  line 4: 'abc;': "
     output = shell.run("import", "Default", str(file), "--dry-run", code=3).output
-    assert output.splitlines()[:2] == [
+    assert output.splitlines()[:6] == [
         "numbers.csv: UTF-8, semicolon-separated; number = column 1 'Telefon',"
         " description = column 2 'Opis'",
+        "first rows  as written  as read          date  description",
+        "  line 2    600100200   -> +48600100200        x",
+        "  line 3    600100201   -> +48600100201",
+        "  line 4    abc;        rejected",
         "Default: 2 added, 0 already there, 0 updated, 1 rejected",
     ]
-    assert output.splitlines()[2].startswith(reject)
-    assert output.splitlines()[3] == "dry run: nothing was changed"
+    assert output.splitlines()[6].startswith(reject)
+    assert output.splitlines()[7] == "dry run: nothing was changed"
     assert not (tmp_path / "numbers.csv.rejects.csv").exists()
     assert list(CsvStore(shell.directory).entries("Default", "PL")) == []
 
