@@ -156,6 +156,8 @@ def read(text: str, region: str | None) -> Result:
         without = _read_keys(spelling.without_zero, context, region, spelling.divided)
         if without.tier == "valid":
             result = without
+    if spelling.halved and region and result.how.startswith(_how(plain_numbers.NATIONAL, region)):
+        return _unreadable("two numbers with a dash between them")
     if result.tier == "valid":
         result = _as_one_line(result)
     if (extension or spelling.extension) and result.kind == "e164":

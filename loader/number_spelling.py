@@ -72,7 +72,7 @@ class Spelling(NamedTuple):
 
     extension: something behind the number was taken off. repaired: what was taken off in front or
     behind that is no part of a spelling, for the operator. divided: the only dash or slash stands
-    behind seven digits or more, as in a range.
+    behind seven digits or more, as in a range. halved: as many stand behind it too.
     """
 
     keys: str
@@ -80,6 +80,7 @@ class Spelling(NamedTuple):
     extension: bool = False
     repaired: str = ""
     divided: bool = False
+    halved: bool = False
 
 
 def plain_marks(text: str) -> str:
@@ -124,7 +125,8 @@ def spelled(text: str) -> Spelling:
     if keys[:1] not in "*#" and "*" in keys.rstrip("*"):
         raise SpellingError("digits of it are masked")
     without_zero = text.replace("(0)", "", 1).translate(_BETWEEN) if "(0)" in text else ""
-    return Spelling(keys, without_zero, extension, repaired, _is_divided(text))
+    before, behind = (_digits(part) >= _MIN_NUMBER for part in _ends(text))
+    return Spelling(keys, without_zero, extension, repaired, before, before and behind)
 
 
 def _repaired(text: str) -> tuple[str, str]:
@@ -159,8 +161,6 @@ def _refuse(text: str) -> None:
         raise SpellingError("crossed out or commented out")
     if _is_two(text):
         raise SpellingError("two numbers; write each in a row of its own")
-    if all(_digits(part) >= _MIN_NUMBER for part in _ends(text)):
-        raise SpellingError("two numbers with a dash between them")
     if _MASKED.fullmatch(text):
         raise SpellingError("digits of it are masked")
     if text[-1:] in ("-", "/", "~"):
@@ -183,10 +183,6 @@ def _is_two(text: str) -> bool:
 
 def _digits(text: str) -> int:
     return sum(character.isdecimal() for character in text)
-
-
-def _is_divided(text: str) -> bool:
-    return _digits(_ends(text)[0]) >= _MIN_NUMBER
 
 
 def _ends(text: str) -> tuple[str, str]:

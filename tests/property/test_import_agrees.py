@@ -16,6 +16,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat
 from loader.csv_import import ImportReport, import_file
 from loader.csv_layout import Wanted, read_layout
 from loader.csv_store import CsvStore
+from loader.renumbering import table
 from loader.store import Entry
 from tests.support.number_spellings import REGIONS, e164, example_numbers, neighbour
 
@@ -48,7 +49,16 @@ def rows(rng: Random, region: str, count: int) -> Iterator[tuple[str, str]]:
             possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
             if count and possible and phonenumbers.is_valid_number(read):
                 count -= 1
-                yield text, e164(read)
+                yield text, present_form(e164(read))
+
+
+def present_form(number: str) -> str:
+    """The other number in use that is the same line, where a country has two."""
+    for row in table().rows:
+        now = row.apply(number[1:]) if row.pair else None
+        if now and phonenumbers.is_valid_number(phonenumbers.parse("+" + now, None)):
+            return "+" + now
+    return number
 
 
 def spelt(number: PhoneNumber, region: str) -> Iterator[str]:
