@@ -12,7 +12,13 @@ from callsieve.stores import Place, StoreHealth, utc_now
 from callsieve.wiring import check_rules
 from loader.change_log import Batch, Origin
 from loader.live_changes import Changes
-from loader.publishing import RULES_DOCUMENT, ListReport, RulesReport, StoreReport
+from loader.publishing import (
+    RULES_DOCUMENT,
+    ListReport,
+    RulesReport,
+    StoreReport,
+    next_expiry,
+)
 from loader.redis_client import StoreUnreachableError
 from loader.redis_follow import FOLLOWING, NodeReport, node_reports, state_of
 from loader.redis_node import Node
@@ -214,13 +220,12 @@ def _lag(report: NodeReport, change: int) -> str:
 def _report_of(found: PublishedList) -> ListReport:
     """The report of what somebody else has published."""
     info: dict[str, Any] = dict(found.info)
-    expiry = info["next_expiry"]
     return ListReport(
         found.name,
         found.generation,
         info["entries"],
         info["rejects"],
         0,
-        datetime.datetime.fromisoformat(expiry) if expiry else None,
+        next_expiry(found),
         (),
     )

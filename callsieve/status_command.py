@@ -15,7 +15,7 @@ from callsieve.command_help import epilog
 from callsieve.enforcement import settled_workers, worker_state, workers_without
 from callsieve.stores import Place, StoreHealth, json_option, opened, store_option, utc_now, warn
 from loader.held_back import RULES, found_held_back, is_current, of_list
-from loader.publishing import RULES_DOCUMENT, too_old
+from loader.publishing import RULES_DOCUMENT, in_force, too_old
 from loader.reading_version import reading_version
 from loader.store import escaped
 from lookup_core import PublishedList, UnavailableList, View
@@ -111,7 +111,7 @@ def _lists(place: Place, known: Iterable[str], view: View) -> Iterator[dict[str,
         if isinstance(found, PublishedList):
             moment = found.info.get("published_at")
             row |= {
-                "entries": found.info.get("entries"),
+                "entries": in_force(found, now),
                 "rejects": found.info.get("rejects"),
                 "published_at": moment,
                 "bytes": found.snapshot.nbytes,

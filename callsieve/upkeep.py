@@ -37,7 +37,7 @@ class Upkeep:
     def __init__(self, store: Store, catalog: Catalog, spawn: Spawn) -> None:
         self._store = store
         self._catalog = catalog
-        self._live = LiveLists(catalog, store.expiries)
+        self._live = LiveLists(catalog)
         self._spawn = spawn
         self._log = structlog.get_logger()
         self._running = False

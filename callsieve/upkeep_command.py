@@ -42,7 +42,7 @@ def upkeep(url: str) -> None:
 
 
 def _keep(place: Place, name: str) -> None:
-    live = LiveLists(place.catalog, place.store.expiries)
+    live = LiveLists(place.catalog)
     now = utc_now()
     try:
         publish_if_changed(place.store, place.catalog, name, place.region, now)

@@ -5,7 +5,6 @@
     DIR/lists/NAME.region   the list's own region, if it has one
     DIR/changes.log         every change of a list or of the rules; see csv_log.py
     DIR/batches/            rows of imports and undos, texts of the rules; see csv_batches.py
-    DIR/expiries.sqlite     when entries end; see expiries.py
     DIR/snapshots/          what is published from them; made anew by `callsieve reload`
 
 A change holds the list's lock file (lists/.NAME.csv.lock). One added number is one appended row,
@@ -49,7 +48,6 @@ from loader.csv_list import (
 )
 from loader.csv_new_store import make_store
 from loader.csv_rules import CsvRules
-from loader.expiries import Expiries
 from loader.list_keys import ListKeys
 from loader.merging import checked, merged
 from loader.store import (
@@ -67,7 +65,6 @@ from loader.store import (
     quoted,
 )
 
-EXPIRIES_FILE = "expiries.sqlite"
 ENDINGS = ("csv", "attached")
 
 
@@ -108,10 +105,6 @@ class CsvStore:
     @property
     def catalog_directory(self) -> Path:
         return self.directory / "snapshots"
-
-    @property
-    def expiries(self) -> Expiries:
-        return Expiries(self.directory / EXPIRIES_FILE)
 
     def version(self, name: str) -> str:
         path = self._files.attached_path(name)

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from loader.change_log import BrokenLogError, read_records
+from loader.entry_fields import microseconds
 from loader.key_table import count_distinct
 from loader.list_keys import ListKeys
 from loader.loss_guard import Counts, loss
@@ -97,7 +98,6 @@ def list_held_back(store: Store, catalog: Catalog, name: str) -> str:
 
 
 def check_loss(
-    store: Store,
     catalog: Catalog,
     name: str,
     version: str,
@@ -115,7 +115,7 @@ def check_loss(
     unedited = info.get("version") == version
     if unedited and "rolled_back" in info:
         return
-    over = len(store.expiries.due(name, now))
+    over = len(published.snapshot.ended(microseconds(now)))
     before = int(str(info["entries"]))
     if unedited:  # the same rows, read in another way: other numbers are what is to be expected
         lost = before - entries

@@ -41,7 +41,7 @@ def publish_changes(
         field_of(number): None if entry is None else expiry_bytes(entry.expires)
         for number, entry in (changes or {}).items()
     }
-    live = LiveLists(catalog, store.expiries)
+    live = LiveLists(catalog)
     with store.locked(name):
         published = catalog.current().lists.get(name)
         follows = False

@@ -1,7 +1,6 @@
 """What a node keeps of a Redis store on its own disk, so that it goes on when Redis is not there.
 
 snapshots/        the published lists and rules: the last good generation of each
-expiries.sqlite   when their entries end
 position.json     how far in the store's change stream they are
 health.json       how the following goes: see Health
 publish.lock      held by the process that publishes
@@ -15,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loader.expiries import Expiries
 from loader.locking import locked
 from loader.store import StoreError, os_problem
 
@@ -63,10 +61,6 @@ class NodeDirectory:
     @property
     def snapshots(self) -> Path:
         return self.path / "snapshots"
-
-    @property
-    def expiries(self) -> Expiries:
-        return Expiries(self.path / "expiries.sqlite")
 
     def create(self) -> None:
         """Raises StoreError."""

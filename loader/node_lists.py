@@ -3,9 +3,9 @@
 import datetime
 from array import array
 
-from loader.entry_fields import expiry_from
+from loader.entry_fields import NO_EXPIRY, end_of, number_of
 from loader.live_lists import LiveLists, is_over, numbers_and_prefixes
-from loader.publishing import ListReport, list_info, publish_numbers
+from loader.publishing import ListReport, list_info, next_expiry, publish_numbers
 from loader.reading_version import reading_version
 from loader.redis_edit import STEP
 from loader.redis_store import RedisStore
@@ -17,7 +17,7 @@ class NodeLists(LiveLists):
     """The published lists of one store. Whoever changes them holds the node's publishing lock."""
 
     def __init__(self, store: RedisStore, catalog: Catalog) -> None:
-        super().__init__(catalog, store.expiries)
+        super().__init__(catalog)
         self._store = store
 
     def copy(self, name: str, now: datetime.datetime) -> ListReport:
@@ -39,23 +39,20 @@ class NodeLists(LiveLists):
                 " by its maxmemory-policy?"
             )
         lasting = {field: expiry for field, expiry in fields.others if not is_over(expiry, now)}
-        more, prefixes = numbers_and_prefixes(lasting)
+        more, prefixes = numbers_and_prefixes(map(number_of, lasting))
         keys.extend(map(pack, more))
-        self._expiries.replace(
-            name, ((field, expiry) for field, expiry in lasting.items() if expiry_from(expiry))
-        )
-        next_expiry = self._expiries.next(name)
+        ends = [end_of(*item) for item in lasting.items() if item[1] != NO_EXPIRY]
         entries = len(keys) + len(prefixes)
-        info = list_info(entries, fields.unreadable, next_expiry, now)
+        info = list_info(entries, fields.unreadable, now)
         info |= {"region": redis_list.region(), "reading": reading_version()}
-        generation, unchanged = publish_numbers(self._catalog, name, keys, prefixes, info)
+        generation, unchanged = publish_numbers(self._catalog, name, keys, prefixes, ends, info)
         return ListReport(
             name,
             generation,
             entries,
             fields.unreadable,
             len(fields.others) - len(lasting),
-            next_expiry,
+            next_expiry(self._found(name)),
             (),
             unchanged,
         )

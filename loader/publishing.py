@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from loader.entry_fields import expiry_bytes, field_of
+from loader.entry_fields import microseconds, moment_of
 from loader.held_back import (
     RULES,
     HeldBackError,
@@ -19,7 +19,7 @@ from loader.held_back import (
 )
 from loader.key_table import count_distinct
 from loader.reading_version import reading_version
-from loader.store import Reject, Store, StoreError, UnknownListError, escaped, is_prefix
+from loader.store import Reject, Store, StoreError, UnknownListError, escaped
 from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError, readers
 
 RULES_DOCUMENT = "rules"
@@ -113,20 +113,19 @@ def _publish_whole(
         found = store.keys(name, region, now)
         entries = count_distinct(found.keys) + len(found.prefixes)
         if not accept:
-            check_loss(store, catalog, name, version, found, entries, now)
+            check_loss(catalog, name, version, found, entries, now)
     except StoreError as error:
         if name in catalog.current().lists:
             hold_back(catalog, of_list(name), error, version, now)
         raise
-    ending = ((field_of(number), expiry_bytes(end)) for number, end in found.ending.items())
-    store.expiries.replace(name, ending)
     generation, unchanged = publish_numbers(
         catalog,
         name,
         found.keys,
         found.prefixes,
+        ((entry, microseconds(end)) for entry, end in found.ending.items()),
         {
-            **list_info(entries, found.rejects, found.next_expiry, now),
+            **list_info(entries, found.rejects, now),
             "as_of": found.as_of.isoformat() if found.as_of else None,
             "stale_after": found.stale_after.isoformat() if found.stale_after else None,
             "version": version,
@@ -153,9 +152,12 @@ def publish_numbers(
     name: str,
     keys: "array[int]",
     prefixes: Iterable[str],
+    ends: Iterable[tuple[str | int, int]],
     info: dict[str, JSON],
 ) -> tuple[int, bool]:
     """Publish all of a list; its generation, and whether that had the same entries already.
+
+    ends: as for Snapshot.build.
 
     Then the generation stays, and so does the one before it, for `callsieve rollback`. But while a
     process has a problem with what is published, everything is written anew: what it found altered
@@ -166,20 +168,13 @@ def publish_numbers(
     same_info = None
     if isinstance(found, PublishedList) and not any(one.problems for one in readers(catalog)):
         same_info = info | {"published_at": found.info.get("published_at")}
-    generation = catalog.publish(name, keys, sorted(prefixes), info, same_info)
+    generation = catalog.publish(name, keys, sorted(prefixes), info, same_info, ends=ends)
     return generation, found is not None and found.generation == generation
 
 
-def list_info(
-    entries: int, rejects: int, next_expiry: datetime.datetime | None, now: datetime.datetime
-) -> dict[str, Any]:
+def list_info(entries: int, rejects: int, now: datetime.datetime) -> dict[str, Any]:
     """What is published with a list's numbers."""
-    return {
-        "entries": entries,
-        "rejects": rejects,
-        "next_expiry": next_expiry.isoformat() if next_expiry else None,
-        "published_at": now.isoformat(),
-    }
+    return {"entries": entries, "rejects": rejects, "published_at": now.isoformat()}
 
 
 def _no_loss(_before: str, _after: str) -> str:
@@ -294,6 +289,17 @@ def publish_all(
     return StoreReport(published.lists, tuple(withdrawn), rules, tuple(problems))
 
 
+def next_expiry(found: PublishedList) -> datetime.datetime | None:
+    """When the first entry of a published list ends (aware), or has ended; None when none does."""
+    end = found.snapshot.first_end
+    return None if end is None else moment_of(end)
+
+
+def in_force(found: PublishedList, now: datetime.datetime) -> int:
+    """How many of a published list's numbers and prefixes have not ended at `now` (aware)."""
+    return int(str(found.info["entries"])) - len(found.snapshot.ended(microseconds(now)))
+
+
 def stale_after(found: PublishedList) -> datetime.datetime | None:
     """When the list is past its maximum age (aware); None for a list without one."""
     moment = found.info.get("stale_after")
@@ -311,8 +317,4 @@ def too_old(found: PublishedList, now: datetime.datetime) -> str:
 def is_published(catalog: Catalog, name: str, number: str) -> bool:
     """Whether running services have this very number or prefix in the list."""
     published = catalog.current().lists.get(name)
-    if not isinstance(published, PublishedList):
-        return False
-    if is_prefix(number):
-        return number in published.snapshot.prefixes
-    return published.match(number) == number
+    return isinstance(published, PublishedList) and published.snapshot.has_entry(number)

@@ -167,7 +167,8 @@ class Node(Generic[T]):
         """
         catalog = self._catalog
         published = catalog.current()
-        missing = dict.fromkeys(state.lists.keys() - published.lists.keys(), WHOLE)
+        # Also one that cannot be opened, as those that another version of the format has.
+        missing = {name: WHOLE for name in state.lists if not self._lists.can_change(name)}
         wanted = {name: what for name, what in (changed | missing).items() if name in state.lists}
         reports, failed = self._publish_lists(wanted, now)
         problems = list(failed.values())

@@ -18,7 +18,6 @@ from pathlib import Path
 from loader.attached_list import Attached
 from loader.change_log import Batch, Change, Origin, Part, this_process
 from loader.entry_fields import field_of
-from loader.expiries import Expiries
 from loader.list_keys import ListKeys, list_keys
 from loader.new_rules import new_rules
 from loader.node_directory import NodeDirectory
@@ -102,10 +101,6 @@ class RedisStore:
     @property
     def catalog_directory(self) -> Path:
         return self.node.snapshots
-
-    @property
-    def expiries(self) -> Expiries:
-        return self.node.expiries
 
     def source(self, name: str) -> str:
         return f"{self.url} {name}"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # these import this module
     from loader.attached_list import Attached
     from loader.change_log import Batch, BatchDetails, Change, Origin
     from loader.csv_rows import Lines
-    from loader.expiries import Expiries
     from loader.key_table import KeyTable
     from loader.list_keys import ListKeys
     from loader.plain_rows import PlainReader
@@ -168,10 +167,6 @@ class Store(Protocol):
     @property
     def last_step(self) -> Step | None:
         """The last change that this object made. None: none, or the store does not tell."""
-
-    @property
-    def expiries(self) -> "Expiries":
-        """When the entries of the lists end that are published on this machine."""
 
     def version(self, name: str) -> str:
         """Names what a list has now; another one after each change, also one by hand."""

@@ -8,7 +8,7 @@ from lookup_core.errors import (
     FormatVersionError,
     SnapshotError,
 )
-from lookup_core.packing import pack, unpack
+from lookup_core.packing import pack, pack_entry, unpack, unpack_entry
 from lookup_core.readers import Reader, ReaderFile, readers
 from lookup_core.snapshot import Snapshot
 from lookup_core.views import Document, PublishedList, UnavailableList, View
@@ -28,6 +28,8 @@ __all__ = [
     "UnavailableList",
     "View",
     "pack",
+    "pack_entry",
     "readers",
     "unpack",
+    "unpack_entry",
 ]

@@ -42,19 +42,21 @@ class Catalog(Follower):
         prefixes: Iterable[str] = (),
         info: Mapping[str, JSON] = MappingProxyType({}),
         same_info: Mapping[str, JSON] | None = None,
+        *,
+        ends: Iterable[tuple[str | int, int]] = (),
     ) -> int:
         """Makes these the list's numbers in one step for all readers; the new generation's number.
 
-        numbers, prefixes: as for Snapshot.build. info: JSON values kept with the generation.
-        same_info: when the list has these very entries already, and every byte of its files is as
-        it was written, no generation is made: the one that there is keeps its number and gets
-        these values. None: a new one is made whatever the list has.
+        numbers, prefixes, ends: as for Snapshot.build. info: JSON values kept with the generation.
+        same_info: when the list has these very entries and ends already, and every byte of its
+        files is as it was written, no generation is made: the one that there is keeps its number
+        and gets these values. None: a new one is made whatever the list has.
         Raises what Snapshot.build raises, ValueError or TypeError for an info that is not JSON,
         CatalogError, OSError; readers then see no change.
         """
         plain = _plain(info)
         with building(self.directory) as working:
-            Snapshot.build(working, numbers, prefixes)
+            Snapshot.build(working, numbers, prefixes, ends=ends)
             if same_info is not None:
                 generation = self._keep(name, working, _plain(same_info))
                 if generation:
@@ -105,11 +107,13 @@ class Catalog(Follower):
         add_prefixes: Iterable[str] = (),
         remove_prefixes: Iterable[str] = (),
         info: Mapping[str, JSON] | None = None,
+        *,
+        ends: Iterable[tuple[str | int, int]] = (),
     ) -> int:
         """Changes entries of a list in one step for all readers; the new generation's number.
 
         Takes milliseconds whatever the list's size; fold() from time to time keeps it so. See
-        Snapshot.build_delta for the entries. info: None leaves the generation's as it is.
+        Snapshot.build_delta for the entries and ends. info: None leaves the generation's as it is.
         Raises KeyError when there is no such list, and what publish() raises; readers then see no
         change.
         """
@@ -117,7 +121,9 @@ class Catalog(Follower):
             row = contents.lists[name]
             plain = row.files.info if info is None else _plain(info)
             before = open_generation(self.directory, name, row.files)
-            Snapshot.build_delta(working, before, add, remove, add_prefixes, remove_prefixes)
+            Snapshot.build_delta(
+                working, before, add, remove, add_prefixes, remove_prefixes, ends=ends
+            )
             contents.lists[name] = row = row.next(row.files.base, row.generation + 1, plain)
             working.replace(delta_path(self.directory, name, row.generation))
         return row.generation
@@ -136,7 +142,9 @@ class Catalog(Follower):
                     return False
                 folded_from = open_generation(self.directory, name, files)
             folded_from.verify()  # an altered number would be as good as any in the new file
-            Snapshot.build(working, folded_from.keys(), folded_from.prefixes)
+            Snapshot.build(
+                working, folded_from.keys(), folded_from.prefixes, ends=folded_from.ends()
+            )
             with building(self.directory) as working_delta, committing(self.directory) as contents:
                 row = contents.lists.get(name)
                 if row is None or row.files.base != files.base:

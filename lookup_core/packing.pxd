@@ -8,7 +8,8 @@ The functions are inline and work without the GIL; `lookup_core.packing` is thei
     anonymous  ANONYMOUS, bit 60 alone: dialled, without a character
     0          no number (NO_NUMBER)
 
-So every key is below KEYS, 2^61, which number_set.h relies on.
+So every key is below KEYS, 2^61, which number_set.h relies on. A prefix has the value of its digits
+in a set of its own; where an entry may be either, it is packed with PREFIX_BIT, bit 62.
 """
 
 from libc.stdint cimport uint64_t
@@ -17,6 +18,8 @@ from libc.string cimport memcmp
 # In packing.pyx: the same over Python text.
 cdef uint64_t pack_text(str text) except 0
 cdef str unpack_key(uint64_t key)
+cdef uint64_t pack_entry_text(str text) except 0
+cdef str unpack_entry_key(uint64_t key)
 
 cdef enum:
     MAX_DIGITS = 15          # ITU-T E.164, section 6.2.1
@@ -39,6 +42,7 @@ cdef extern from *:
     #define CALLSIEVE_DIALLED (UINT64_C(1) << 60)
     #define CALLSIEVE_ANONYMOUS CALLSIEVE_DIALLED
     #define CALLSIEVE_KEYS (UINT64_C(1) << 61)
+    #define CALLSIEVE_PREFIX_BIT (UINT64_C(1) << 62)
     #define CALLSIEVE_MIN_E164 UINT64_C(10)
     #define CALLSIEVE_MAX_E164 UINT64_C(999999999999999)
     #define CALLSIEVE_MAX_PREFIX UINT64_C(99999999999999)
@@ -46,6 +50,7 @@ cdef extern from *:
     const uint64_t NO_NUMBER "CALLSIEVE_NO_NUMBER"
     const uint64_t ANONYMOUS "CALLSIEVE_ANONYMOUS"
     const uint64_t KEYS "CALLSIEVE_KEYS"
+    const uint64_t PREFIX_BIT "CALLSIEVE_PREFIX_BIT"
     const uint64_t DIALLED "CALLSIEVE_DIALLED"
     const uint64_t MIN_E164 "CALLSIEVE_MIN_E164"
     const uint64_t MAX_E164 "CALLSIEVE_MAX_E164"
@@ -118,6 +123,13 @@ cdef inline bint is_number(uint64_t key) noexcept nogil:
             return False
         rest >>= 4
     return True
+
+
+cdef inline bint is_entry(uint64_t key) noexcept nogil:
+    """Whether some canonical number or prefix packs to this key."""
+    if key & PREFIX_BIT:
+        return 1 <= key ^ PREFIX_BIT <= MAX_PREFIX
+    return is_number(key)
 
 
 cdef inline Py_ssize_t unpack_chars(uint64_t key, char *text) noexcept nogil:

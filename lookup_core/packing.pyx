@@ -17,6 +17,21 @@ cdef uint64_t pack_text(str text) except 0:
     return key
 
 
+cdef uint64_t pack_entry_text(str text) except 0:
+    """pack_entry() for other extension modules."""
+    cdef uint64_t key = 0
+    if PyUnicode_IS_ASCII(text):
+        key = prefix_chars(<const char *> PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
+    return key | PREFIX_BIT if key else pack_text(text)
+
+
+cdef str unpack_entry_key(uint64_t key):
+    """unpack_entry() for other extension modules; None for a key that no text packs to."""
+    if not is_entry(key):
+        return None
+    return f"+{key ^ PREFIX_BIT}*" if key & PREFIX_BIT else unpack_key(key)
+
+
 cdef str unpack_key(uint64_t key):
     """unpack() for other extension modules; None for a key that no text packs to."""
     cdef char text[MAX_TEXT]
@@ -42,4 +57,24 @@ def unpack(key) -> str:
     if text is None:
         # Hexadecimal: str() of an int of more than 4300 digits is itself an error.
         raise ValueError(f"expected the packed key of a number, found {hex(key)[:40]}")
+    return text
+
+
+def pack_entry(str text not None) -> int:
+    """The packed 63-bit key of a canonical number or of a prefix such as "+48700*".
+
+    Raises ValueError for any other text.
+    """
+    return pack_entry_text(text)
+
+
+def unpack_entry(key) -> str:
+    """The canonical text of a packed entry. Raises ValueError for a key that no text packs to."""
+    if not isinstance(key, int):
+        raise TypeError(f"expected int, found {type(key).__name__}")
+    text = None
+    if 0 <= key < 2 * PREFIX_BIT:
+        text = unpack_entry_key(PyLong_AsUnsignedLongLong(key))
+    if text is None:
+        raise ValueError(f"expected the packed key of an entry, found {hex(key)[:40]}")
     return text

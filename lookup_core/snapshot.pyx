@@ -1,212 +1,117 @@
 """A number list as one immutable file that every process maps and shares."""
 
-import mmap
 import secrets
 from array import array
 from pathlib import Path
 
-from lookup_core import snapshot_format
 from lookup_core.errors import CorruptSnapshotError
 
 cimport cython
 from cpython.array cimport array as c_array
-from cpython.array cimport resize
+from cpython.array cimport resize, resize_smart
 from cpython.long cimport PyLong_AsUnsignedLongLong
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from lookup_core.number_set cimport (
-    cs_problem,
-    cs_set,
-    cs_set_close,
-    cs_set_has,
-    cs_set_has_many,
-    cs_set_open,
-    cs_set_slot,
-    cs_set_slots,
+from lookup_core.entry_ends cimport (
+    NEVER,
+    UNASKED,
+    EndRow,
+    Ends,
+    clock_microseconds,
+    end_rows,
+    sorted_rows,
 )
-from lookup_core.packing cimport ANONYMOUS, KEYS, is_e164, is_number, pack_text, text_key, unpack_key
-from lookup_core.snapshot_building cimport as_keys, build_set, number_keys, prefix_keys
+from lookup_core.list_files cimport (
+    Sets,
+    counts,
+    end_of,
+    has,
+    has_ended,
+    has_entry,
+    has_many,
+    has_number,
+    longest_prefix,
+)
+from lookup_core.number_set cimport cs_set_has, cs_set_slots
+from lookup_core.packing cimport (
+    ANONYMOUS,
+    KEYS,
+    PREFIX_BIT,
+    pack_entry_text,
+    pack_text,
+    text_key,
+    unpack_entry_key,
+    unpack_key,
+)
+from lookup_core.snapshot_building cimport as_keys, number_keys, prefix_keys
+from lookup_core.snapshot_file cimport SnapshotFile
+from lookup_core.snapshot_writing cimport changed_keys, write, write_delta
 
-_HUGE_PAGE_BYTES = 2 * 2**20
 # Drawing a number hits an empty slot now and then; a list of which nearly all was removed, often.
 _DRAWS = 1000
-
-
-@cython.final
-cdef class _File:
-    """A mapped file and the sets in it, for as long as anybody uses them."""
-
-    cdef object path, data, layout
-    cdef cs_set numbers, prefixes
-
-    def __dealloc__(self):
-        cs_set_close(&self.numbers)
-        cs_set_close(&self.prefixes)
-
-    cdef int open(self, path) except -1:
-        self.path = Path(path)
-        with self.path.open("rb") as file:
-            # mmap refuses an empty file with an error of its own.
-            head = file.read(1)
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if head else b""
-        self.data = memoryview(mapped)
-        self.layout = snapshot_format.read_layout(self.path, self.data)
-        if len(self.data) >= _HUGE_PAGE_BYTES:
-            # Where the file system has huge pages (tmpfs), fewer look-ups wait for the page table.
-            mapped.madvise(mmap.MADV_HUGEPAGE)
-        self._open_set(&self.numbers, 0)
-        self._open_set(&self.prefixes, 2)
-
-    cdef int _open_set(self, cs_set *opened, int index) except -1:
-        """The set whose structure is section `index` and whose lines are the next one."""
-        structure = self.layout.sections[index]
-        lines = self.layout.sections[index + 1]
-        snapshot_format.check_section(self.path, self.data, index, structure)
-        # Sections start at multiples of 64 in a mapping that starts on a page.
-        cdef const uint8_t[::1] data = self.data
-        cdef uint64_t structure_offset = structure.offset
-        cdef uint64_t lines_offset = lines.offset
-        cdef const uint8_t *start = &data[0]
-        cdef cs_problem problem
-        cdef int result = cs_set_open(
-            opened,
-            start + structure_offset,
-            structure.length,
-            start + lines_offset,
-            lines.length,
-            &problem,
-        )
-        if result < 0:
-            raise MemoryError(f"{self.path}: {structure.name}")
-        if result > 0:
-            place = structure.name if problem.row < 0 else f"{structure.name}[{problem.row}]"
-            expected = problem.least
-            if problem.least != problem.most:
-                expected = f"{problem.least} to {problem.most}"
-            field = problem.field.decode("ascii")
-            raise CorruptSnapshotError(self.path, f"{place}.{field}", expected, problem.found)
-
-    cdef int verify(self) except -1:
-        for index, section in enumerate(self.layout.sections):
-            snapshot_format.check_section(self.path, self.data, index, section)
-
-    cdef set keys(self, const cs_set *of):
-        """All keys of one of the sets. Raises CorruptSnapshotError."""
-        cdef uint64_t key, slot
-        cdef uint64_t slots = cs_set_slots(of)
-        found = set()
-        for slot in range(slots):
-            if self.slot(of, slot, &key):
-                found.add(key)
-        return found
-
-    cdef int slot(self, const cs_set *of, uint64_t index, uint64_t *key) except -1:
-        """Whether there is something in the slot. Raises CorruptSnapshotError for what cannot be."""
-        cdef int result = cs_set_slot(of, index, key)
-        if result == 0:
-            return 0
-        if result < 0 or not (is_number(key[0]) or of is &self.prefixes):
-            name = "prefixes" if of is &self.prefixes else "numbers"
-            raise CorruptSnapshotError(
-                self.path, f"{name}.lines", "a number that was written", f"another in slot {index}"
-            )
-        return 1
-
-
-cdef struct Sets:
-    # The sets of a snapshot. What is in `changed` is in the list when it is not in `numbers`, and
-    # the other way round; without a delta both `changed` are NULL. `lengths`: of all prefixes.
-    const cs_set *numbers
-    const cs_set *prefixes
-    const cs_set *changed
-    const cs_set *changed_prefixes
-    uint32_t lengths
-
-
-cdef inline bint _has_number(const Sets *sets, uint64_t key) noexcept nogil:
-    if sets.changed is NULL:
-        return cs_set_has(sets.numbers, key)
-    # The delta, which is in the cache, goes first: what is asked after a line that comes from memory
-    # is asked twice, as the processor guesses wrong half of the time what that line has.
-    cdef bint changed = cs_set_has(sets.changed, key)
-    return cs_set_has(sets.numbers, key) != changed
-
-
-cdef inline bint _has_prefix(const Sets *sets, uint64_t key) noexcept nogil:
-    if sets.changed_prefixes is NULL:
-        return cs_set_has(sets.prefixes, key)
-    return cs_set_has(sets.prefixes, key) != cs_set_has(sets.changed_prefixes, key)
-
-
-cdef inline uint64_t _longest_prefix(const Sets *sets, uint64_t key) noexcept nogil:
-    """The longest prefix that the number is under, as the value of its digits; 0 for none."""
-    cdef uint64_t rest = key
-    cdef int digits = 0
-    if sets.lengths == 0 or not is_e164(key):
-        return 0
-    while rest:
-        digits += 1
-        rest //= 10
-    while digits:
-        if sets.lengths >> digits & 1 and _has_prefix(sets, key):
-            return key
-        key //= 10
-        digits -= 1
-    return 0
-
-
-cdef inline bint _has(const Sets *sets, uint64_t key) noexcept nogil:
-    return _has_number(sets, key) or _longest_prefix(sets, key) != 0
-
-
-cdef void _has_many(
-    const Sets *sets, const uint64_t *keys, Py_ssize_t count, uint8_t *answers
-) noexcept nogil:
-    cdef Py_ssize_t i
-    cs_set_has_many(sets.numbers, sets.changed, keys, count, answers)
-    if sets.lengths:
-        for i in range(count):
-            if not answers[i]:
-                answers[i] = _longest_prefix(sets, keys[i]) != 0
 
 
 @cython.final
 cdef class Snapshot:
     """An exact set of numbers and prefixes in a memory-mapped file. Made by `Snapshot.open`.
 
+    An entry may have an end, in microseconds since 1970. Asked for a number (`in`, match(),
+    contains_many(), random()), an entry that has ended is not there: its end is before `now`, which
+    is the system's clock unless it is given. What tells of the entries themselves has those too.
+
     Lookups take no lock and may come from any thread. The file may be replaced or deleted while it is
     open, but never truncated or written in place. After close() every use raises ValueError.
     """
 
     cdef readonly object path
-    cdef _File _base
-    cdef _File _delta
+    cdef SnapshotFile _base
+    cdef SnapshotFile _delta
     cdef Sets _sets
     cdef Py_ssize_t _count
 
     @staticmethod
-    def build(path, numbers, prefixes=(), *, seed=None) -> None:
+    def build(path, numbers, prefixes=(), *, ends=(), seed=None) -> None:
         """Writes the snapshot file of `numbers` and `prefixes`; it appears complete or not at all.
 
         numbers: canonical texts or packed keys in any order, or a contiguous buffer of uint64 keys;
-        duplicates count once. prefixes: texts such as "+48700*". seed: 64 bits; the same entries
-        with the same seed make the same file. Without it nobody can tell which numbers will share
-        a line.
+        duplicates count once. prefixes: texts such as "+48700*". ends: pairs of an entry that ends,
+        as canonical text or packed by pack_entry(), and its end; it need not be among the others.
+        seed: 64 bits; the same entries with the same seed make the same file. Without it nobody can
+        tell which numbers will share a line.
         Raises ValueError or TypeError naming the place of a bad entry, OSError, MemoryError.
         """
         cdef c_array keys = number_keys(numbers, "numbers")
         cdef c_array stems = prefix_keys(prefixes, "prefixes")
-        _write(path, keys, stems, _seed(seed))
+        cdef c_array rows = end_rows(ends, "ends")
+        cdef const EndRow *ending = <const EndRow *> rows.data.as_ulonglongs
+        cdef int64_t first = NEVER
+        cdef Py_ssize_t i
+        for i in range(len(rows) // 2):
+            if ending[i].entry & PREFIX_BIT:
+                stems.append(ending[i].entry ^ PREFIX_BIT)
+            else:
+                keys.append(ending[i].entry)
+            first = min(first, ending[i].end)
+        write(path, keys, stems, rows, first, _seed(seed))
 
     @staticmethod
     def build_delta(
-        path, Snapshot base not None, add=(), remove=(), add_prefixes=(), remove_prefixes=(), *, seed=None
+        path,
+        Snapshot base not None,
+        add=(),
+        remove=(),
+        add_prefixes=(),
+        remove_prefixes=(),
+        *,
+        ends=(),
+        seed=None,
     ) -> None:
         """Writes a delta file: what `base`, with its own delta if it has one, is to become.
 
         It is laid over the base file with `Snapshot.open(base.path, delta=path)`. What is removed
-        and added is there; removing what is not there and adding what is changes nothing.
-        add, remove: as `numbers` of build(); the prefixes likewise. Meant for thousands of changes,
+        and added is there; removing what is not there and adding what is changes nothing, except
+        that what had an end has none. add, remove: as `numbers` of build(); the prefixes likewise.
+        ends: as for build(): entries that are added with an end. Meant for thousands of changes,
         not millions. Raises what build() raises.
         """
         # All that may run Python code, which may close the snapshot, comes before the first look at it.
@@ -214,13 +119,27 @@ cdef class Snapshot:
         cdef c_array removed = number_keys(remove, "remove")
         cdef c_array added_prefixes = prefix_keys(add_prefixes, "add_prefixes")
         cdef c_array removed_prefixes = prefix_keys(remove_prefixes, "remove_prefixes")
+        cdef c_array ending = end_rows(ends, "ends")
         base._check_open()
-        cdef _File file = base._base
-        changed = _changed(base._changed_numbers(), &file.numbers, added, removed)
-        changed_prefixes = _changed(
+        cdef SnapshotFile file = base._base
+        changed_ends = base._changed_ends()
+        for key in (*removed, *[prefix | PREFIX_BIT for prefix in removed_prefixes]):
+            changed_ends.pop(key, None)
+        for key in (*added, *[prefix | PREFIX_BIT for prefix in added_prefixes]):
+            changed_ends[key] = NEVER
+        cdef const EndRow *row = <const EndRow *> ending.data.as_ulonglongs
+        for _ in range(len(ending) // 2):
+            changed_ends[row.entry] = row.end
+            if row.entry & PREFIX_BIT:
+                added_prefixes.append(row.entry ^ PREFIX_BIT)
+            else:
+                added.append(row.entry)
+            row += 1
+        changed = changed_keys(base._changed_numbers(), &file.numbers, added, removed)
+        changed_prefixes = changed_keys(
             base._changed_prefixes(), &file.prefixes, added_prefixes, removed_prefixes
         )
-        _write_delta(path, file, changed, changed_prefixes, _seed(seed))
+        write_delta(path, file, changed, changed_prefixes, changed_ends, _seed(seed))
 
     @staticmethod
     def build_delta_since(
@@ -235,13 +154,13 @@ cdef class Snapshot:
             (<Snapshot> snapshot)._check_open()
         if before._base.layout.identity != after._base.layout.identity:
             raise ValueError(f"expected deltas of one file, found {before.path} and {after.path}")
-        _write_delta(
-            path,
-            onto._base,
-            before._changed_numbers() ^ after._changed_numbers(),
-            before._changed_prefixes() ^ after._changed_prefixes(),
-            _seed(seed),
-        )
+        changed = before._changed_numbers() ^ after._changed_numbers()
+        changed_prefixes = before._changed_prefixes() ^ after._changed_prefixes()
+        # The ends that may differ, and those of what `onto` has not.
+        entries = {*before._changed_ends(), *after._changed_ends(), *changed}
+        entries.update([key | PREFIX_BIT for key in changed_prefixes])
+        changed_ends = {key: end_of(&after._sets, key) for key in entries}
+        write_delta(path, onto._base, changed, changed_prefixes, changed_ends, _seed(seed))
 
     @staticmethod
     def open(path, *, delta=None) -> Snapshot:
@@ -251,7 +170,7 @@ cdef class Snapshot:
         Raises CorruptSnapshotError, FormatVersionError, OSError, MemoryError.
         """
         cdef Snapshot self = Snapshot.__new__(Snapshot)
-        cdef _File base = _File()
+        cdef SnapshotFile base = SnapshotFile()
         base.open(path)
         _expect(base, "base_identity", 0, base.layout.base_identity)
         _expect(base, "number_count", base.numbers.number_count, base.layout.number_count)
@@ -260,9 +179,11 @@ cdef class Snapshot:
         self._sets.numbers = &base.numbers
         self._sets.prefixes = &base.prefixes
         self._sets.lengths = base.prefixes.digit_lengths
-        cdef _File changes
+        self._sets.ends = &base.ends
+        self._sets.first_end = base.ends.first
+        cdef SnapshotFile changes
         if delta is not None:
-            changes = _File()
+            changes = SnapshotFile()
             changes.open(delta)
             _expect(changes, "base_identity", base.layout.identity, changes.layout.base_identity)
             changes.verify()
@@ -270,6 +191,8 @@ cdef class Snapshot:
             self._sets.changed = &changes.numbers
             self._sets.changed_prefixes = &changes.prefixes
             self._sets.lengths |= changes.prefixes.digit_lengths
+            self._sets.changed_ends = &changes.ends
+            self._sets.first_end = changes.ends.first
             self._delta = changes
         self._base = base
         return self
@@ -282,32 +205,35 @@ cdef class Snapshot:
     def __contains__(self, number: str | int) -> bool:
         """Whether the number, as canonical text or packed key, is in the list or under a prefix."""
         cdef uint64_t key
+        cdef int64_t now = UNASKED
         self._check_open()
         if isinstance(number, str):
             key = text_key(<str> number)
-            return _has(&self._sets, key if key else pack_text(number))
+            return has(&self._sets, key if key else pack_text(number), &now)
         if isinstance(number, int):
             # As for a set: an int that is no key is not an error, it is not there.
             if not 0 <= number < KEYS:
                 return False
-            return _has(&self._sets, PyLong_AsUnsignedLongLong(number))
+            return has(&self._sets, PyLong_AsUnsignedLongLong(number), &now)
         raise TypeError(f"expected str or int, found {type(number).__name__}")
 
-    def match(self, str text not None) -> str | None:
+    def match(self, str text not None, now=None) -> str | None:
         """The entry that the number matches: itself, else the longest prefix such as "+48700*".
 
         Raises ValueError for text that is no canonical number.
         """
+        cdef int64_t moment = _moment(now)
         self._check_open()
         cdef uint64_t key = pack_text(text)
-        if _has_number(&self._sets, key):
+        if counts(&self._sets, key, &moment):
             return text
-        key = _longest_prefix(&self._sets, key)
+        key = longest_prefix(&self._sets, key, &moment)
         return f"+{key}*" if key else None
 
-    def contains_many(self, keys) -> bytearray:
+    def contains_many(self, keys, now=None) -> bytearray:
         """One byte for each packed key of a contiguous uint64 buffer: 1 in the list, 0 not."""
         cdef const uint64_t[::1] queries = as_keys(keys)
+        cdef int64_t moment = _moment(now)
         self._check_open()
         # Another thread may close the snapshot: these keep the files mapped until the end.
         held = (self._base, self._delta)
@@ -317,7 +243,7 @@ cdef class Snapshot:
         cdef uint8_t *answers = <uint8_t *> <char *> found
         if count:
             with nogil:
-                _has_many(&sets, &queries[0], count, answers)
+                has_many(&sets, &queries[0], count, answers, moment)
         del held
         return found
 
@@ -366,6 +292,15 @@ cdef class Snapshot:
     cdef set _changed_prefixes(self):
         return set() if self._delta is None else self._delta.keys(&self._delta.prefixes)
 
+    cdef dict _changed_ends(self):
+        """What the delta says of ends: by entry, NEVER too."""
+        cdef dict found = {}
+        cdef uint64_t i
+        if self._delta is not None:
+            for i in range(self._delta.ends.count):
+                found[self._delta.ends.rows[i].entry] = self._delta.ends.rows[i].end
+        return found
+
     def keys(self) -> array:
         """The packed keys of the exact numbers as array("Q"), in no particular order."""
         cdef c_array keys = array("Q")
@@ -388,7 +323,10 @@ cdef class Snapshot:
         )
 
     def has_entries_of(self, Snapshot other not None) -> bool:
-        """Whether the two have the same numbers and prefixes. Raises CorruptSnapshotError."""
+        """Whether the two have the same numbers and prefixes, with the same ends.
+
+        Raises CorruptSnapshotError.
+        """
         cdef uint64_t slot, key
         if len(self) != len(other) or set(self.prefixes) != set(other.prefixes):
             return False
@@ -398,10 +336,51 @@ cdef class Snapshot:
         cdef uint64_t slots = other._slots()
         for slot in range(slots):
             key = other._key_in(slot)
-            if key and not _has_number(&sets, key):
+            if key and not has_number(&sets, key):
                 return False
         del held
-        return True
+        return self._ending(NEVER) == other._ending(NEVER)
+
+    def has_entry(self, str entry not None) -> bool:
+        """Whether this very number or prefix is in the list, ended or not. Raises ValueError."""
+        self._check_open()
+        return has_entry(&self._sets, pack_entry_text(entry))
+
+    @property
+    def first_end(self) -> int | None:
+        """When the first of the list's entries ends, or has; None when none does."""
+        self._check_open()
+        return None if self._sets.first_end == NEVER else self._sets.first_end
+
+    def ends(self):
+        """Pairs of a packed entry that ends and its end, ended ones too; see unpack_entry()."""
+        rows = self._ending(NEVER)
+        return zip(rows[::2], array("q", rows[1::2].tobytes()))
+
+    def ended(self, now=None) -> list:
+        """The numbers and prefixes that have ended. Raises CorruptSnapshotError."""
+        cdef int64_t moment = _moment(now)
+        found = []
+        for key in self._ending(clock_microseconds() if moment == UNASKED else moment)[::2]:
+            text = unpack_entry_key(key)
+            if text is None:
+                raise CorruptSnapshotError(self.path, "ends.rows", "entries", hex(key))
+            found.append(text)
+        return found
+
+    cdef c_array _ending(self, int64_t before):
+        """Sorted rows of the list's entries that end before this moment."""
+        self._check_open()
+        # As in contains_many().
+        held = (self._base, self._delta)
+        cdef Sets sets = self._sets
+        cdef c_array rows = array("Q")
+        if sets.first_end < before:
+            _take_ending(&sets, sets.ends, before, rows)
+            if sets.changed_ends is not NULL:
+                _take_ending(&sets, sets.changed_ends, before, rows)
+        del held
+        return sorted_rows(rows)
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -416,21 +395,26 @@ cdef class Snapshot:
         self._check_open()
         return len(self._base.data) + (len(self._delta.data) if self._delta is not None else 0)
 
-    def random(self, rng) -> str | None:
+    def random(self, rng, now=None) -> str | None:
         """One of the exact numbers, each as likely; never "anonymous"; None when there is none.
 
         rng: random.Random.
         """
         cdef uint64_t key
+        cdef int64_t moment = _moment(now)
         self._check_open()
-        if self._count <= _has_number(&self._sets, ANONYMOUS):
+        if self._count <= has_number(&self._sets, ANONYMOUS):
             return None
         slots = self._slots()
         for _ in range(_DRAWS):
             key = self._key_in(rng.randrange(slots))
-            if key and key != ANONYMOUS:
+            if key and key != ANONYMOUS and not has_ended(&self._sets, key, &moment):
                 return unpack_key(key)
-        return rng.choice([text for text in self if text != "anonymous"])
+        pool = []
+        for key in self.keys():
+            if key != ANONYMOUS and not has_ended(&self._sets, key, &moment):
+                pool.append(key)
+        return unpack_key(rng.choice(pool)) if pool else None
 
     def verify(self) -> None:
         """Reads the whole file and compares its checksums. Raises CorruptSnapshotError.
@@ -440,7 +424,7 @@ cdef class Snapshot:
         self._check_open()
         for file in (self._base, self._delta):
             if file is not None:
-                (<_File> file).verify()
+                (<SnapshotFile> file).verify()
 
     def close(self) -> None:
         """Lets go of the files. The mapping ends with the last call that still uses it."""
@@ -448,12 +432,12 @@ cdef class Snapshot:
         self._delta = None
 
 
-cdef int _expect(_File file, str field, expected, found) except -1:
+cdef int _expect(SnapshotFile file, str field, expected, found) except -1:
     if found != expected:
         raise CorruptSnapshotError(file.path, field, expected, found)
 
 
-cdef Py_ssize_t _changed_count(_File base, _File changes) except -1:
+cdef Py_ssize_t _changed_count(SnapshotFile base, SnapshotFile changes) except -1:
     """How many numbers base and delta have together: what the delta says, if that can be."""
     cdef Py_ssize_t before = base.numbers.number_count
     cdef Py_ssize_t changed = changes.numbers.number_count
@@ -464,43 +448,22 @@ cdef Py_ssize_t _changed_count(_File base, _File changes) except -1:
     return count
 
 
-cdef set _changed(set changed, const cs_set *base, c_array add, c_array remove):
-    """`changed`, in what a list differs from `base`, after these have been removed and added."""
-    cdef uint64_t key
-    for key in remove:
-        if cs_set_has(base, key):
-            changed.add(key)
-        else:
-            changed.discard(key)
-    for key in add:
-        if cs_set_has(base, key):
-            changed.discard(key)
-        else:
-            changed.add(key)
-    return changed
+cdef int _take_ending(const Sets *sets, const Ends *ends, int64_t before, c_array rows) except -1:
+    """Of `ends`, one of the list's two, the rows that hold and end before this moment."""
+    cdef const EndRow *row
+    cdef Py_ssize_t count = len(rows)
+    cdef uint64_t i
+    for i in range(ends.count):
+        row = &ends.rows[i]
+        if row.end < before and has_entry(sets, row.entry) and end_of(sets, row.entry) == row.end:
+            resize_smart(rows, count + 2)
+            rows.data.as_ulonglongs[count] = row.entry
+            rows.data.as_ulonglongs[count + 1] = <uint64_t> row.end
+            count += 2
 
 
-cdef int _write_delta(path, _File base, set changed, set changed_prefixes, uint64_t seed) except -1:
-    cdef Py_ssize_t count = base.numbers.number_count
-    cdef uint64_t key
-    for key in changed:
-        count += -1 if cs_set_has(&base.numbers, key) else 1
-    _write(
-        path, array("Q", changed), array("Q", changed_prefixes), seed, base.layout.identity, count
-    )
-
-
-cdef int _write(
-    path, c_array keys, c_array prefixes, uint64_t seed, base_identity=0, count=None
-) except -1:
-    found, structure, lines = build_set(keys, seed, base_identity != 0)
-    _, prefix_structure, prefix_lines = build_set(prefixes, seed, True)
-    snapshot_format.write_snapshot(
-        Path(path),
-        found if count is None else count,
-        (structure, lines, prefix_structure, prefix_lines),
-        base_identity,
-    )
+cdef inline int64_t _moment(now) except? -1:
+    return UNASKED if now is None else now
 
 
 cdef uint64_t _seed(seed) except? 0:

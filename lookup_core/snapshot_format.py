@@ -20,11 +20,11 @@ if sys.byteorder != "little":
 
 MAGIC = b"CALLSIEV"
 BYTE_ORDER_MARK = 0x01020304
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 ALIGNMENT = 64  # bytes; one cache line
 
 # Section i has kind i + 1.
-SECTIONS = ("numbers", "numbers.lines", "prefixes", "prefixes.lines")
+SECTIONS = ("numbers", "numbers.lines", "prefixes", "prefixes.lines", "ends", "ends.rows")
 
 # magic, byte_order, format_version, file_length, identity, base_identity, number_count,
 # section_count, reserved

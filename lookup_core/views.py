@@ -22,11 +22,11 @@ class PublishedList:
     info: Mapping[str, JSON]
 
     def match(self, text: str) -> str | None:
-        """The entry that the number matches; see Snapshot.match."""
+        """The entry that the number matches and that has not ended; see Snapshot.match."""
         return self.snapshot.match(text)
 
     def random(self, rng: random_module.Random) -> str | None:
-        """One of the list's numbers; see Snapshot.random."""
+        """One of the list's numbers that have not ended; see Snapshot.random."""
         return self.snapshot.random(rng)
 
 

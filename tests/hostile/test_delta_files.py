@@ -12,6 +12,7 @@ from lookup_core import Snapshot, SnapshotError
 from tests.support.altered_files import (
     END,
     FLIPS,
+    FUTURE,
     LINES,
     NUMBERS,
     PREFIXES,
@@ -35,7 +36,8 @@ def base(good: bytes, tmp_path: Path) -> Snapshot:
 
 def delta_of(base: Snapshot, add: list[str], remove: list[str]) -> bytes:
     path = base.path.with_name("written")
-    Snapshot.build_delta(path, base, add, remove, ["+49*"], ["+487*"], seed=SEED)
+    ends = [("+48600100201", FUTURE + 1)]
+    Snapshot.build_delta(path, base, add, remove, ["+49*"], ["+487*"], ends=ends, seed=SEED)
     return path.read_bytes()
 
 

@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 from lookup_core import CorruptSnapshotError, FormatVersionError, Snapshot, SnapshotError
 from tests.support.altered_files import (
     END,
+    END_ROWS,
+    ENDS,
+    ENDS_HEAD,
     FLIPS,
+    FUTURE,
     HEAD,
     LINES,
     NUMBERS,
@@ -40,7 +44,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     rng = random.Random(4)
     keys = [rng.randrange(48 * 10**9, 49 * 10**9) for _ in range(1500)]
     keys += [rng.randrange(49 * 10**10, 50 * 10**10) for _ in range(1500)]
-    Snapshot.build(path, [*keys, *map(packed, NUMBERS)], PREFIXES, seed=SEED)
+    Snapshot.build(path, [*keys, *map(packed, NUMBERS)], PREFIXES, ends=ENDS, seed=SEED)
     return path.read_bytes()
 
 
@@ -77,12 +81,13 @@ def test_golden_bytes(good: bytes) -> None:
         [prefixes],
         number_lengths=1 << 11,
         prefix_lengths=1 << 3 | 1 << 5,
+        ends=[(48600100201, FUTURE), (1 << 62 | 487, FUTURE + 1)],
     )
 
 
 def test_golden_line(good: bytes) -> None:
     """One line in full: slots of 17 bits are 16 low bits each, then one high bit each."""
-    assert good[PREFIX_LINES:END].hex() == "0000494a" + "ff" * 56 + "fcffff3f"
+    assert good[PREFIX_LINES:ENDS_HEAD].hex() == "0000494a" + "ff" * 56 + "fcffff3f"
 
 
 # Cut, extended, flipped
@@ -101,7 +106,8 @@ def test_trailing_bytes(good: bytes, path: Path, extra: bytes) -> None:
 
 def test_every_flip_of_a_header_or_structure_byte(good: bytes, path: Path) -> None:
     checked = [offset for places, _ in FLIPS for offset in places]
-    assert checked == [*range(LINES), *range(PREFIX_STRUCTURE, PREFIX_LINES)]
+    structures = [*range(PREFIX_STRUCTURE, PREFIX_LINES), *range(ENDS_HEAD, END_ROWS)]
+    assert checked == [*range(LINES), *structures]
     for places, field in FLIPS:
         for offset in places:
             for flip in (1, 2, 4, 8, 16, 32, 64, 128, 255):
@@ -114,17 +120,18 @@ def test_every_flip_of_a_header_or_structure_byte_of_a_larger_file(
     large: bytes, path: Path
 ) -> None:
     structure_end = struct.unpack_from("<Q", large, SECTION_TABLE + 24 + 8)[0]
-    prefixes, prefixes_end = (
-        struct.unpack_from("<Q", large, SECTION_TABLE + 24 * row + 8)[0] for row in (2, 3)
+    prefixes, prefixes_end, ends, ends_end = (
+        struct.unpack_from("<Q", large, SECTION_TABLE + 24 * row + 8)[0] for row in (2, 3, 4, 5)
     )
-    for offset in (*range(structure_end), *range(prefixes, prefixes_end)):
+    structures = (*range(prefixes, prefixes_end), *range(ends, ends_end))
+    for offset in (*range(structure_end), *structures):
         data = bytearray(large)
         data[offset] ^= 1 << offset % 8
         refused(path, bytes(data))
 
 
 def test_every_flip_of_a_line_byte_is_found_by_verify(good: bytes, path: Path) -> None:
-    for start, section in ((LINES, 1), (PREFIX_LINES, 3)):
+    for start, section in ((LINES, 1), (PREFIX_LINES, 3), (END_ROWS, 5)):
         for offset in range(start, start + 64):
             data = bytearray(good)
             data[offset] ^= 0xFF
@@ -158,6 +165,7 @@ def section(index: int, offset: int) -> int:
         (8, "I", 0, CorruptSnapshotError, "byte_order"),
         (12, "I", 1, FormatVersionError, "format_version"),
         (12, "I", 2, FormatVersionError, "format_version"),
+        (12, "I", 3, FormatVersionError, "format_version"),
         (12, "I", 0, FormatVersionError, "format_version"),
         (16, "Q", END - 64, CorruptSnapshotError, "file_length"),
         (16, "Q", 2**64 - 1, CorruptSnapshotError, "file_length"),
@@ -165,19 +173,19 @@ def section(index: int, offset: int) -> int:
         (40, "Q", 6, CorruptSnapshotError, "number_count"),
         (40, "Q", 2**64 - 1, CorruptSnapshotError, "number_count"),
         (48, "I", 0, CorruptSnapshotError, "section_count"),
-        (48, "I", 5, CorruptSnapshotError, "section_count"),
+        (48, "I", 4, CorruptSnapshotError, "section_count"),
         (48, "I", 2**32 - 1, CorruptSnapshotError, "section_count"),
         (52, "Q", 1, CorruptSnapshotError, "reserved"),
         (section(0, 0), "I", 2, CorruptSnapshotError, "section[0].kind"),
-        (section(3, 0), "I", 99, CorruptSnapshotError, "section[3].kind"),
+        (section(5, 0), "I", 99, CorruptSnapshotError, "section[5].kind"),
         (section(0, 8), "Q", 0, CorruptSnapshotError, "section[0].offset"),
-        (section(0, 8), "Q", 193, CorruptSnapshotError, "section[0].offset"),
+        (section(0, 8), "Q", 257, CorruptSnapshotError, "section[0].offset"),
         (section(1, 8), "Q", LINES + 64, CorruptSnapshotError, "section[1].offset"),
         (section(3, 8), "Q", 2**64 - 64, CorruptSnapshotError, "section[3].offset"),
         (section(0, 16), "Q", 2**64 - 1, CorruptSnapshotError, "section[0].length"),
         (section(0, 16), "Q", 2**64 - 65, CorruptSnapshotError, "section[0].length"),
-        (section(3, 16), "Q", 65, CorruptSnapshotError, "section[3].length"),
-        (section(3, 16), "Q", 0, CorruptSnapshotError, "file_length"),
+        (section(5, 16), "Q", 65, CorruptSnapshotError, "section[5].length"),
+        (section(5, 16), "Q", 0, CorruptSnapshotError, "file_length"),
         (section(0, 16), "Q", 63, CorruptSnapshotError, "numbers.length"),
         (section(0, 16), "Q", 15, CorruptSnapshotError, "numbers.length"),
         (section(1, 16), "Q", 63, CorruptSnapshotError, "numbers[0].line_count"),
@@ -212,6 +220,14 @@ def section(index: int, offset: int) -> int:
         (PREFIX_STRUCTURE + 12, "I", 2**31, CorruptSnapshotError, "prefixes.digit_lengths"),
         (PREFIX_STRUCTURE + HEAD + 24, "Q", 2, CorruptSnapshotError, "prefixes[0].line_count"),
         (PREFIX_STRUCTURE + HEAD + 40, "H", 8, CorruptSnapshotError, "prefixes[0].slot_bits"),
+        (section(4, 16), "Q", 15, CorruptSnapshotError, "ends.length"),
+        (section(4, 16), "Q", 24, CorruptSnapshotError, "ends.length"),
+        (section(5, 16), "Q", 33, CorruptSnapshotError, "ends.row_count"),
+        (section(5, 16), "Q", 48, CorruptSnapshotError, "ends.row_count"),
+        (ENDS_HEAD, "Q", 0, CorruptSnapshotError, "ends.row_count"),
+        (ENDS_HEAD, "Q", 3, CorruptSnapshotError, "ends.row_count"),
+        (ENDS_HEAD, "Q", 2**60 + 2, CorruptSnapshotError, "ends.row_count"),
+        (ENDS_HEAD, "Q", 2**64 - 1, CorruptSnapshotError, "ends.row_count"),
     ],
 )
 def test_a_field_that_lies_with_the_right_checksums(

@@ -3,6 +3,7 @@
 import random
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lookup_core import Catalog, PublishedList
-from tests.support.numbers import LISTS, NUMBER, PREFIX, PREFIXES, expected_match
+from lookup_core import Catalog, PublishedList, pack_entry
+from tests.support.numbers import ENDS, LISTS, MOMENT, NUMBER, PREFIX, PREFIXES, expected_match
 
 # Names are any text, so those that would hurt as a path are among them.
 NAMES = st.sampled_from(
@@ -27,12 +28,21 @@ JSON_INFO = st.dictionaries(
 )
 
 
+def parted(entries: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The numbers and the prefixes."""
+    prefixes = frozenset(entry for entry in entries if entry[0] == "+" and entry[-1] == "*")
+    return frozenset(entries) - prefixes, prefixes
+
+
 @dataclass(frozen=True)
 class Entries:
-    """What one generation of a list has. base, delta: the numbers of its files."""
+    """What one generation of a list has. ends: of those that do. base, delta: the numbers of its
+    files.
+    """
 
     numbers: frozenset[str]
     prefixes: frozenset[str]
+    ends: dict[str, int]
     info: dict[str, Any]
     base: int
     delta: int = 0
@@ -73,12 +83,21 @@ class CatalogMachine(RuleBasedStateMachine):
         assert generation == self.lists[name].generation
         self.commits += 1
 
-    @rule(name=NAMES, numbers=LISTS, prefixes=PREFIXES, info=JSON_INFO, by=BY)
+    @rule(name=NAMES, numbers=LISTS, prefixes=PREFIXES, ends=ENDS, info=JSON_INFO, by=BY)
     def publish(
-        self, name: str, numbers: list[str], prefixes: list[str], info: dict[str, Any], by: int
+        self,
+        name: str,
+        numbers: list[str],
+        prefixes: list[str],
+        ends: dict[str, int],
+        info: dict[str, Any],
+        by: int,
     ) -> None:
-        generation = self.readers[by].publish(name, numbers, prefixes, info)
-        entries = Entries(frozenset(numbers), frozenset(prefixes), info, generation)
+        generation = self.readers[by].publish(name, numbers, prefixes, info, ends=ends.items())
+        ending, ending_prefixes = parted(ends)
+        entries = Entries(
+            ending | set(numbers), ending_prefixes | set(prefixes), ends, info, generation
+        )
         self.committed(name, generation, entries)
 
     @precondition(lambda self: self.lists)
@@ -91,19 +110,24 @@ class CatalogMachine(RuleBasedStateMachine):
         same_info: dict[str, Any],
         by: int,
     ) -> None:
-        """The very entries of the list, or one more or less."""
+        """The very entries of the list, or one more or less, or one that ends at another time."""
         name = data.draw(st.sampled_from(sorted(self.lists)))
         now = self.lists[name].now
-        numbers, prefixes = set(now.numbers), set(now.prefixes)
-        if other:
+        numbers, prefixes, ends = set(now.numbers), set(now.prefixes), dict(now.ends)
+        if other and ends and data.draw(st.booleans()):
+            ends[data.draw(st.sampled_from(sorted(ends)))] += 10
+        elif other:
             changed, one = data.draw(
                 st.sampled_from([(numbers, "112"), (prefixes, "+1*"), (prefixes, "+487*")])
                 | st.tuples(st.just(numbers), NUMBER)
             )
             changed ^= {one}
-        generation = self.readers[by].publish(name, numbers, prefixes, info, same_info)
+            ends.pop(one, None)
+        generation = self.readers[by].publish(
+            name, numbers, prefixes, info, same_info, ends=ends.items()
+        )
         if other:
-            entries = Entries(frozenset(numbers), frozenset(prefixes), info, generation)
+            entries = Entries(frozenset(numbers), frozenset(prefixes), ends, info, generation)
             self.committed(name, generation, entries)
             return
         assert generation == self.lists[name].generation
@@ -115,6 +139,7 @@ class CatalogMachine(RuleBasedStateMachine):
         data=st.data(),
         add=st.lists(NUMBER, max_size=8),
         add_prefixes=st.lists(PREFIX, max_size=3),
+        ends=ENDS,
         info=st.none() | JSON_INFO,
         by=BY,
     )
@@ -123,6 +148,7 @@ class CatalogMachine(RuleBasedStateMachine):
         data: st.DataObject,
         add: list[str],
         add_prefixes: list[str],
+        ends: dict[str, int],
         info: dict[str, Any] | None,
         by: int,
     ) -> None:
@@ -133,10 +159,15 @@ class CatalogMachine(RuleBasedStateMachine):
         remove = data.draw(gone)
         gone = st.lists(st.sampled_from([*sorted(now.prefixes), "+1*", *add_prefixes]), max_size=5)
         remove_prefixes = data.draw(gone)
-        generation = self.readers[by].change(name, add, remove, add_prefixes, remove_prefixes, info)
+        generation = self.readers[by].change(
+            name, add, remove, add_prefixes, remove_prefixes, info, ends=ends.items()
+        )
+        ending, ending_prefixes = parted(ends)
+        changed = {*add, *remove, *add_prefixes, *remove_prefixes}
         entries = Entries(
-            now.numbers - set(remove) | set(add),
-            now.prefixes - set(remove_prefixes) | set(add_prefixes),
+            now.numbers - set(remove) | set(add) | ending,
+            now.prefixes - set(remove_prefixes) | set(add_prefixes) | ending_prefixes,
+            {entry: end for entry, end in now.ends.items() if entry not in changed} | ends,
             now.info if info is None else info,
             now.base,
             generation,
@@ -201,8 +232,8 @@ class CatalogMachine(RuleBasedStateMachine):
     def reopen(self, which: int, create: bool) -> None:
         self.readers[which] = Catalog(self.directory, create)
 
-    @rule(which=BY, number=NUMBER, seed=st.integers(0, 9))
-    def read(self, which: int, number: str, seed: int) -> None:
+    @rule(which=BY, number=NUMBER, seed=st.integers(0, 9), moment=MOMENT)
+    def read(self, which: int, number: str, seed: int, moment: int) -> None:
         view = self.readers[which].current()
         assert view.problems == ()
         assert view.sequence == self.commits
@@ -220,11 +251,18 @@ class CatalogMachine(RuleBasedStateMachine):
             assert len(found.snapshot) == len(entries.numbers)
             assert set(found.snapshot) == entries.numbers
             assert set(found.snapshot.prefixes) == entries.prefixes
+            assert dict(found.snapshot.ends()) == {
+                pack_entry(entry): end for entry, end in entries.ends.items()
+            }
             for asked in (number, *entries.numbers):
-                assert found.match(asked) == expected_match(
-                    asked, entries.numbers, entries.prefixes
-                )
-            assert found.random(random.Random(seed)) in {*entries.numbers, None}
+                for now in (moment, 100):
+                    assert found.snapshot.match(asked, now) == expected_match(
+                        asked, entries.numbers, entries.prefixes, entries.ends, now
+                    )
+                # All that ends is long past.
+                assert found.match(asked) == found.snapshot.match(asked, 100)
+            pool = entries.numbers - entries.ends.keys()
+            assert found.random(random.Random(seed)) in {*pool, None}
         assert {
             name: (document.generation, document.text, document.info)
             for name, document in view.documents.items()

@@ -18,7 +18,9 @@ from hypothesis.stateful import (
 )
 
 from loader.change_log import BatchDetails
+from loader.entry_fields import microseconds
 from loader.node_directory import NodeDirectory
+from loader.publishing import next_expiry
 from loader.redis_node import Node
 from loader.redis_store import RedisStore
 from loader.store import Entry, is_prefix
@@ -133,7 +135,11 @@ class NodeMachine(RuleBasedStateMachine):
             assert set(found.snapshot) == {entry.number for entry in in_force} - prefixes
             assert found.info["entries"] == len(in_force)
             ends = [entry.expires for entry in in_force if entry.expires]
-            assert found.info["next_expiry"] == (min(ends).isoformat() if ends else None)
+            assert next_expiry(found) == min(ends, default=None)
+            # And from now on without anybody who takes out what ends.
+            for later in (self.now, self.now + DAY, self.now + 3 * DAY):
+                ended = found.snapshot.ended(microseconds(later))
+                assert set(ended) == {one.number for one in in_force if one.expired(later)}
 
 
 def test_a_node_publishes_what_is_in_force(new_redis_store: NewStore, tmp_path: Path) -> None:

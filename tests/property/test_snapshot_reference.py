@@ -2,15 +2,17 @@
 
 import random
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import filterfalse
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookup_core import Snapshot, pack, unpack
-from tests.support.numbers import LISTS, NUMBER, PREFIXES, expected_match
+from lookup_core import Snapshot, pack, unpack, unpack_entry
+from tests.support.numbers import ENDS, LISTS, MOMENT, NUMBER, PREFIXES, expected_match
 from tests.support.reference_reader import (
     OVERFLOW,
     REST,
@@ -23,7 +25,12 @@ from tests.support.reference_reader import (
 )
 from tests.support.reference_writer import filled, snapshot_file
 
+Ends = Mapping[str, int]
 ASKED = 300  # of each large list, for the reference reader is slow
+
+
+def is_prefix(entry: str) -> bool:
+    return entry[0] == "+" and entry[-1] == "*"
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +39,42 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same_answers(
-    path: Path, numbers: set[str], prefixes: set[str], asked: list[str], delta: Path | None = None
+    path: Path,
+    numbers: set[str],
+    prefixes: set[str],
+    asked: list[str],
+    delta: Path | None = None,
+    ends: Ends = MappingProxyType({}),
 ) -> ReferenceSnapshot:
-    """The snapshot, the reference reader and the sets agree on everything there is to ask."""
+    """The snapshot, the reference reader and the sets agree on everything there is to ask.
+
+    ends: of entries that are among the others, long past by the clock.
+    """
     snapshot = Snapshot.open(path, delta=delta)
     reference = ReferenceSnapshot(path.read_bytes(), delta.read_bytes() if delta else None)
-    expected = [expected_match(number, numbers, prefixes) for number in asked]
-    assert [snapshot.match(number) for number in asked] == expected
-    assert [reference.match(number) for number in asked] == expected
-    inside = [entry is not None for entry in expected]
     keys = array("Q", map(packed, asked))
+    for now in sorted({0, *ends.values(), *(end + 1 for end in ends.values())}):
+        expected = [expected_match(number, numbers, prefixes, ends, now) for number in asked]
+        assert [snapshot.match(number, now) for number in asked] == expected
+        assert [reference.match(number, now) for number in asked] == expected
+        assert snapshot.contains_many(keys, now) == bytearray(map(bool, expected))
+        ended = {entry for entry, end in ends.items() if end < now}
+        assert set(snapshot.ended(now)) == ended
+        drawn = snapshot.random(random.Random(1), now)
+        assert drawn in numbers - ended or (drawn is None and numbers - ended <= {"anonymous"})
+    # The last of these moments is past by the clock.
+    assert [snapshot.match(number) for number in asked] == expected
+    inside = [entry is not None for entry in expected]
     assert [number in snapshot for number in asked] == inside
     assert [key in snapshot for key in keys] == inside
     assert snapshot.contains_many(keys) == bytearray(inside)
+    assert sorted(snapshot.ended()) == sorted(ends)
+    assert {unpack_entry(entry): end for entry, end in snapshot.ends()} == ends == reference.ends()
+    assert snapshot.first_end == min(ends.values(), default=None)
+    assert all(snapshot.has_entry(entry) for entry in numbers | prefixes)
+    assert [snapshot.has_entry(number) for number in asked] == [
+        number in numbers for number in asked
+    ]
     assert len(snapshot) == len(reference) == len(numbers)
     assert snapshot.nbytes == path.stat().st_size + (delta.stat().st_size if delta else 0)
     listed = list(snapshot)
@@ -56,7 +86,8 @@ def same_answers(
     rng = random.Random(1)
     for _ in range(5):
         drawn = snapshot.random(rng)
-        assert drawn in numbers - {"anonymous"} or numbers <= {"anonymous"}
+        pool = numbers - {"anonymous", *ends}
+        assert drawn in pool or (drawn is None and not pool)
     snapshot.verify()
     return reference
 
@@ -67,47 +98,110 @@ def test_packing(number: str) -> None:
     assert unpack(packed(number)) == unpacked(packed(number)) == number
 
 
-@given(numbers=LISTS, prefixes=PREFIXES, others=LISTS)
+def both(numbers: Iterable[str], prefixes: Iterable[str], ends: Ends) -> tuple[set[str], set[str]]:
+    """The numbers and the prefixes, with those that end."""
+    ending = set(filter(is_prefix, ends))
+    return {*numbers, *ends} - ending, {*prefixes, *ending}
+
+
+@given(numbers=LISTS, prefixes=PREFIXES, others=LISTS, ends=ENDS, more=MOMENT)
 def test_any_small_list(
-    path: Path, numbers: list[str], prefixes: list[str], others: list[str]
+    path: Path,
+    numbers: list[str],
+    prefixes: list[str],
+    others: list[str],
+    ends: dict[str, int],
+    more: int,
 ) -> None:
-    Snapshot.build(path, numbers, prefixes)
-    asked = numbers + others + [prefix[:-1] + "0" for prefix in prefixes]
-    same_answers(path, set(numbers), set(prefixes), asked)
+    """What ends is among the others or not."""
+    ends |= dict.fromkeys([*numbers[::3], *prefixes[::2]], more)
+    Snapshot.build(path, numbers, prefixes, ends=ends.items())
+    has, has_prefixes = both(numbers, prefixes, ends)
+    asked = [*has, *others, *(prefix[:-1] + "0" for prefix in has_prefixes)]
+    same_answers(path, has, has_prefixes, asked, ends=ends)
 
 
 @given(
     numbers=LISTS,
     prefixes=PREFIXES,
-    steps=st.lists(st.tuples(LISTS, LISTS, PREFIXES, PREFIXES), min_size=1, max_size=3),
+    ends=ENDS,
+    steps=st.lists(st.tuples(LISTS, LISTS, PREFIXES, PREFIXES, ENDS), min_size=1, max_size=3),
+    back=st.booleans(),
 )
 def test_any_deltas(
     path: Path,
     numbers: list[str],
     prefixes: list[str],
-    steps: list[tuple[list[str], list[str], list[str], list[str]]],
+    ends: dict[str, int],
+    steps: list[tuple[list[str], list[str], list[str], list[str], dict[str, int]]],
+    back: bool,
 ) -> None:
-    """Each delta is made over the one before, and at the end they are moved onto another file."""
-    Snapshot.build(path, numbers, prefixes)
-    now, now_prefixes = set(numbers), set(prefixes)
+    """Each delta is made over the one before, and at the end they are moved onto another file.
+
+    back: that what is moved is the first file, as after a rollback.
+    """
+    Snapshot.build(path, numbers, prefixes, ends=ends.items())
+    now, now_prefixes = both(numbers, prefixes, ends)
+    first = now, now_prefixes, ends
     onto, since = path.with_name("onto"), path.with_name("since")
     before = snapshot = Snapshot.open(path)
-    for index, (add, remove, add_prefixes, remove_prefixes) in enumerate(steps):
-        remove = remove + numbers[::3]
-        remove_prefixes = remove_prefixes + prefixes[::2]
+    for index, (add, remove, add_prefixes, remove_prefixes, more) in enumerate(steps):
+        remove = remove + numbers[::3] + sorted(filterfalse(is_prefix, ends))[::3]
+        remove_prefixes = remove_prefixes + prefixes[::2] + sorted(filter(is_prefix, ends))[::2]
+        more = dict(list(more.items()) + [(entry, 3) for entry in sorted(ends)[::4]])
         delta = path.with_name(f"delta-{index}")
-        Snapshot.build_delta(delta, snapshot, add, remove, add_prefixes, remove_prefixes)
-        now = now - set(remove) | set(add)
-        now_prefixes = now_prefixes - set(remove_prefixes) | set(add_prefixes)
-        asked = [*numbers, *add, *remove]
-        asked += [prefix[:-1] + "0" for prefix in (*prefixes, *add_prefixes)]
-        same_answers(path, now, now_prefixes, asked, delta)
+        Snapshot.build_delta(
+            delta, snapshot, add, remove, add_prefixes, remove_prefixes, ends=more.items()
+        )
+        changed = {*add, *remove, *add_prefixes, *remove_prefixes}
+        ends = {entry: end for entry, end in ends.items() if entry not in changed} | more
+        added, added_prefixes = both(add, add_prefixes, more)
+        now = now - set(remove) | added
+        now_prefixes = now_prefixes - set(remove_prefixes) | added_prefixes
+        asked = [*numbers, *added, *remove]
+        asked += [prefix[:-1] + "0" for prefix in (*prefixes, *added_prefixes)]
+        same_answers(path, now, now_prefixes, asked, delta, ends)
         snapshot = Snapshot.open(path, delta=delta)
         if index == 0:
             before = snapshot
-            Snapshot.build(onto, list(before), before.prefixes)
+            Snapshot.build(onto, list(before), before.prefixes, ends=before.ends())
+            assert before.has_entries_of(Snapshot.open(onto))
+    if back:
+        snapshot = Snapshot.open(path)
+        now, now_prefixes, ends = first
     Snapshot.build_delta_since(since, Snapshot.open(onto), before, snapshot)
-    same_answers(onto, now, now_prefixes, asked, since)
+    same_answers(onto, now, now_prefixes, asked, since, ends)
+    assert Snapshot.open(onto, delta=since).has_entries_of(snapshot)
+
+
+def test_a_list_of_which_an_end_is_another_is_another_list(path: Path) -> None:
+    entries: list[dict[str, int]] = [{}, {"112": 5}, {"112": 6}, {"112": 5, "113": 5}, {"+48*": 5}]
+    for ends in entries:
+        Snapshot.build(path, ["112", "113"], ["+48*"], ends=ends.items())
+        snapshot = Snapshot.open(path)
+        for others in entries:
+            other = path.with_name("other")
+            Snapshot.build(other, ["112", "113"], ["+48*"], ends=others.items())
+            assert snapshot.has_entries_of(Snapshot.open(other)) == (ends == others)
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        ([("48", 1), ("48 600", 1)], r"ends\[1\]: expected '\+' and 2 to 15 digits"),
+        ([(1, 1)], r"ends\[0\]: expected a packed entry, found 0x1"),
+        ([(1 << 62, 1)], r"ends\[0\]: expected a packed entry"),
+        ([("112", 2**63)], r"ends\[0\]: expected microseconds since 1970, found 9223"),
+        ([("112", 1), ("112", 1)], "ends: expected one end for each entry, found two"),
+    ],
+)
+def test_refused_ends(path: Path, ends: list[tuple[str | int, int]], error: str) -> None:
+    Snapshot.build(path, ["112"])
+    snapshot = Snapshot.open(path)
+    with pytest.raises(ValueError, match=error):
+        Snapshot.build(path.with_name("other"), [], ends=ends)
+    with pytest.raises(ValueError, match=error):
+        Snapshot.build_delta(path.with_name("other"), snapshot, ends=ends)
 
 
 def test_deltas_of_two_files_have_nothing_in_common(path: Path) -> None:

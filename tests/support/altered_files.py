@@ -12,11 +12,15 @@ from lookup_core import CorruptSnapshotError, Snapshot, SnapshotError
 
 NUMBERS = ["+48600100200", "+48600100201", "1000", "*30", "anonymous"]
 PREFIXES = ["+48700*", "+487*"]
+# In microseconds since 1970: long past, and in the year 2100.
+PAST, FUTURE = 10**15, 4_102_444_800 * 10**6
+ENDS = [("+48600100201", FUTURE), ("+487*", FUTURE + 1)]
 SEED = 7
 
 # Offsets of docs/snapshot-format.md.
-SECTION_TABLE, END = 64, 448
-STRUCTURE, LINES, PREFIX_STRUCTURE, PREFIX_LINES = 192, 256, 320, 384
+SECTION_TABLE, END = 64, 640
+STRUCTURE, LINES, PREFIX_STRUCTURE, PREFIX_LINES = 256, 320, 384, 448
+ENDS_HEAD, END_ROWS = 512, 576
 HEAD, ROW = 16, 48
 
 # What is said of a flip in each byte that is checked when a file is opened.
@@ -30,11 +34,12 @@ FLIPS = [
     (range(52, STRUCTURE), "header_checksum"),
     (range(STRUCTURE, LINES), "section[0].checksum"),
     (range(PREFIX_STRUCTURE, PREFIX_LINES), "section[2].checksum"),
+    (range(ENDS_HEAD, END_ROWS), "section[4].checksum"),
 ]
 
 
 def small_file(directory: Path) -> bytes:
-    Snapshot.build(directory / "list", NUMBERS, PREFIXES, seed=SEED)
+    Snapshot.build(directory / "list", NUMBERS, PREFIXES, ends=ENDS, seed=SEED)
     return (directory / "list").read_bytes()
 
 
@@ -58,7 +63,8 @@ def refused(path: Path, data: bytes, base: Snapshot | None = None) -> SnapshotEr
 def use_everything(snapshot: Snapshot) -> None:
     """Answers nobody can predict, but no crash: the sanitizers watch this."""
     for number in (*NUMBERS, "+48700000000", "+4870", "#"):
-        snapshot.match(number)
+        for now in (None, PAST, FUTURE, FUTURE + 2):
+            snapshot.match(number, now)
         assert isinstance(number in snapshot, bool)
     keys = array("Q", [0, 10, 48600100200, 2**60, 2**61 - 1, 2**61, 2**64 - 1])
     assert set(snapshot.contains_many(keys)) <= {0, 1}
@@ -67,6 +73,8 @@ def use_everything(snapshot: Snapshot) -> None:
         snapshot.keys,
         lambda: snapshot.random(random.Random(1)),
         lambda: snapshot.prefixes,
+        lambda: list(snapshot.ends()),
+        lambda: snapshot.ended(FUTURE + 2),
         snapshot.verify,
     ]
     for use in uses:

@@ -1,6 +1,7 @@
 """Hypothesis strategies for canonical numbers, and the slow obvious answer to a lookup."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from hypothesis import strategies as st
 
@@ -16,11 +17,24 @@ PREFIX = st.one_of(
 )
 LISTS = st.lists(NUMBER, max_size=60)
 PREFIXES = st.lists(PREFIX, max_size=8)
+# Moments close to each other, so that entries have ended, end now and end later.
+MOMENT = st.integers(0, 6)
+ENDS = st.dictionaries(st.one_of(NUMBER, PREFIX), MOMENT, max_size=10)
 
 
-def expected_match(number: str, numbers: Iterable[str], prefixes: Iterable[str]) -> str | None:
-    """The entry that a number matches: itself, else the longest prefix."""
-    if number in set(numbers):
+def expected_match(
+    number: str,
+    numbers: Iterable[str],
+    prefixes: Iterable[str],
+    ends: Mapping[str, int] = MappingProxyType({}),
+    now: int = 0,
+) -> str | None:
+    """The entry that a number matches: itself, else the longest prefix, of those not ended."""
+    if number in set(numbers) and ends.get(number, now) >= now:
         return number
-    matching = [prefix for prefix in prefixes if number.startswith(prefix[:-1])]
+    matching = [
+        prefix
+        for prefix in prefixes
+        if number.startswith(prefix[:-1]) and ends.get(prefix, now) >= now
+    ]
     return max(matching, key=len, default=None)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 LINE = 64
 SEGMENT, OVERFLOW, REST = 0, 1, 2
+NEVER = 2**63 - 1
+PREFIX_BIT = 1 << 62
 _DIALLED = 1 << 60
 _SYMBOLS = "0123456789*#"
 _M64 = 2**64 - 1
@@ -156,17 +158,21 @@ def number_set(structure: bytes, lines: bytes) -> NumberSet:
 
 
 class ReferenceFile:
-    """A snapshot file's header and its two sets."""
+    """A snapshot file's header, its two sets, and its rows of ends by entry."""
 
     def __init__(self, data: bytes) -> None:
         fields: tuple[int, int, int] = struct.unpack_from("<QQQ", data, 24)
         self.identity, self.base_identity, self.number_count = fields
         sections = []
-        for row in range(4):
+        for row in range(6):
             _kind, _checksum, offset, length = struct.unpack_from("<IIQQ", data, 64 + 24 * row)
             sections.append(data[offset : offset + length])
         self.numbers = number_set(*sections[:2])
-        self.prefixes = number_set(*sections[2:])
+        self.prefixes = number_set(*sections[2:4])
+        row_count, self.first_end = struct.unpack("<Qq", sections[4])
+        self.ends: dict[int, int] = dict(struct.iter_unpack("<Qq", sections[5]))
+        assert list(self.ends) == sorted(self.ends)
+        assert len(sections[5]) == 16 * row_count == 16 * len(self.ends)
 
 
 class ReferenceSnapshot:
@@ -177,9 +183,6 @@ class ReferenceSnapshot:
         if delta is not None:
             self.files.append(ReferenceFile(delta))
 
-    def __contains__(self, text: str) -> bool:
-        return self.match(text) is not None
-
     def __len__(self) -> int:
         return self.files[-1].number_count
 
@@ -189,14 +192,29 @@ class ReferenceSnapshot:
     def has_prefix(self, key: int) -> bool:
         return sum(file.prefixes.lookup(key)[0] for file in self.files) == 1
 
-    def match(self, text: str) -> str | None:
-        if self.has_number(packed(text)):
+    def end(self, entry: int) -> int:
+        for file in reversed(self.files):
+            if entry in file.ends:
+                return file.ends[entry]
+        return NEVER
+
+    def match(self, text: str, now: int) -> str | None:
+        key = packed(text)
+        if self.has_number(key) and self.end(key) >= now:
             return text
         if text.startswith("+"):
             for end in range(len(text), 1, -1):
-                if self.has_prefix(int(text[1:end])):
+                digits = int(text[1:end])
+                if self.has_prefix(digits) and self.end(digits | PREFIX_BIT) >= now:
                     return f"{text[:end]}*"
         return None
+
+    def ends(self) -> dict[str, int]:
+        """When the entries that are in the list end, of those that do."""
+        entries = {number: packed(number) for number in self.numbers()}
+        entries |= {prefix: int(prefix[1:-1]) | PREFIX_BIT for prefix in self.prefixes()}
+        found = {entry: self.end(key) for entry, key in entries.items()}
+        return {entry: end for entry, end in found.items() if end != NEVER}
 
     def numbers(self) -> set[str]:
         keys: set[int] = set()

@@ -3,12 +3,12 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tests.support.reference_reader import LINE, Table
+from tests.support.reference_reader import LINE, NEVER, Table
 
-HEADER_BYTES, SECTION_BYTES, TABLE_END = 64, 24, 192
+HEADER_BYTES, SECTION_BYTES, TABLE_END = 64, 24, 256
 CHECKSUM = 60
 
 
@@ -62,8 +62,15 @@ def snapshot_file(
     number_lengths: int = 0,
     base_identity: int = 0,
     number_count: int | None = None,
+    ends: Sequence[tuple[int, int]] = (),
+    first_end: int | None = None,
 ) -> bytes:
-    """A whole file with the right checksums. number_count: None for the sum of the tables'."""
+    """A whole file with the right checksums. number_count: None for the sum of the tables'.
+
+    ends: rows as they stand in the file. first_end: None for the earliest of them.
+    """
+    if first_end is None:
+        first_end = min((end for _, end in ends), default=NEVER)
     table, body = b"", b""
     for kind, content in enumerate(
         (
@@ -71,6 +78,8 @@ def snapshot_file(
             b"".join(t.lines for t in numbers),
             structure(prefixes, prefix_lengths),
             b"".join(t.lines for t in prefixes),
+            struct.pack("<Qq", len(ends), first_end),
+            b"".join(struct.pack("<Qq", *row) for row in ends),
         ),
         1,
     ):
@@ -80,10 +89,10 @@ def snapshot_file(
         body += padded
     identity = hashlib.blake2b(table + struct.pack("<Q", base_identity), digest_size=8).digest()
     header = b"CALLSIEV\x04\x03\x02\x01"
-    header += struct.pack("<IQ", 3, TABLE_END + len(body)) + identity
+    header += struct.pack("<IQ", 4, TABLE_END + len(body)) + identity
     if number_count is None:
         number_count = sum(t.number_count for t in numbers)
-    header += struct.pack("<QQI8x", base_identity, number_count, 4)
+    header += struct.pack("<QQI8x", base_identity, number_count, 6)
     table = table.ljust(TABLE_END - HEADER_BYTES, b"\0")
     header += struct.pack("<I", zlib.crc32(header + table))
     return header + table + body
@@ -92,7 +101,7 @@ def snapshot_file(
 def resealed(data: bytes | bytearray) -> bytes:
     """The same file with checksums that fit, as someone would make it who means harm."""
     data = bytearray(data)
-    for row in range(4):
+    for row in range(6):
         at = HEADER_BYTES + SECTION_BYTES * row
         offset, length = struct.unpack_from("<QQ", data, at + 8)
         end = offset + -(-length // 64) * 64
