@@ -20,12 +20,12 @@ import pytest
 
 from callsieve.demo import LEGS
 from callsieve.probe import ask
+from callsieve.stores import Place
 from esl_service.channel_data import ChannelData, write_channel_data
 from esl_service.conversation import CONNECT
 from esl_service.switch_side import DISCONNECT, SwitchSide
 from loader.csv_store import CsvStore
-from loader.store import rules_version
-from lookup_core import Catalog
+from loader.store import Entry, rules_version
 from tests.support.callers import calling
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service import Service, run, running
@@ -314,21 +314,26 @@ def test_the_demo_shows_every_outcome(tmp_path: Path) -> None:
     assert f"{len(LEGS)} of {len(LEGS)} decisions as expected" in demo.stdout
 
 
-def test_an_entry_ends_at_its_time_without_anybody(service: Service) -> None:
-    """A few seconds to come: the leg is refused before, and goes on once the list was published."""
-    moment = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
-    leg = ("--caller", "+48600999888", "--called", HOTLINE)
-    expires = moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S")
-    added = service.command("add", "Default", "+48600999888", "--expires", expires)
-    assert added.returncode == 0, added.stderr
-    if datetime.now(UTC) < moment:
-        assert service.probe(*leg)["action"] == "hangup"
-    catalog = Catalog(service.store / "snapshots")
-    while catalog.current().lists["Default"].generation == 2:
+def test_an_entry_ends_at_its_time_at_the_legs_and_is_taken_out_later(service: Service) -> None:
+    """Whoever takes out what has ended stands still meanwhile."""
+    service.process.send_signal(signal.SIGSTOP)
+    leg = ChannelData(flow="inbound", caller_number="+48600999888", called_number=HOTLINE)
+    place = Place(CsvStore(service.store))
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    entry = Entry("+48600999888", expires=moment)
+    place.store.add("Default", entry, "PL")
+    generation = place.publish_changes("Default", "PL", {entry.number: entry}).generation
+    answer = ask(service.address, leg, PATIENCE_SECONDS).decision
+    assert answer["action"] == "hangup" or datetime.now(UTC) > moment
+    while datetime.now(UTC) <= moment:
+        os.sched_yield()
+    assert ask(service.address, leg, PATIENCE_SECONDS).decision["action"] == "continue"
+    assert place.catalog.current().lists["Default"].generation == generation
+    service.process.send_signal(signal.SIGCONT)
+    while place.catalog.current().lists["Default"].generation == generation:
         assert service.process.poll() is None
         os.sched_yield()
-    assert datetime.now(UTC) > moment
-    assert service.probe(*leg)["action"] == "continue"
+    assert ask(service.address, leg, PATIENCE_SECONDS).decision["action"] == "continue"
     assert service.command("find", "+48600999888").returncode == 1
 
 
