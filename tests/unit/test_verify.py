@@ -15,6 +15,7 @@ from callsieve.checksums import watch_checksums
 from callsieve.verify_command import verify
 from loader.csv_store import CsvStore
 from lookup_core import Catalog, PublishedList, UnavailableList
+from tests.support.altered_files import LINES
 
 NUMBER = "+48600100200"
 
@@ -38,10 +39,10 @@ def alter(catalog: Catalog, name: str) -> Path:
     """Turns a bit in the lines of the list's numbers, in place, as a bad disk would."""
     path: Path = published(catalog, name).snapshot.path
     with path.open("r+b") as file:
-        data = file.read()
-        at = data.rindex(b"\xff") - 1
-        file.seek(at)
-        file.write(bytes([data[at] ^ 1]))
+        file.seek(LINES)
+        (byte,) = file.read(1)
+        file.seek(LINES)
+        file.write(bytes([byte ^ 1]))
     return path
 
 
