@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import struct
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,9 @@ from loader.redis_node import Node
 from loader.redis_store import RedisStore
 from loader.store import Entry, is_prefix
 from lookup_core import Catalog, PublishedList
+from lookup_core.snapshot_format import FORMAT_VERSION
 from tests.conftest import NewStore
+from tests.support.reference_writer import resealed
 
 START = datetime.datetime(2098, 1, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -62,6 +65,16 @@ class NodeMachine(RuleBasedStateMachine):
         store.node.create()
         self.catalog = Catalog(store.catalog_directory, create=True)
         self.node: Node[str] = Node(store, self.catalog, lambda text, _: text)
+
+    @rule()
+    def start_another_version_of_the_node(self) -> None:
+        """It cannot open what is on the disk, as those files of another format are."""
+        for path in (self.directory / "snapshots").glob("*.snapshot"):
+            data = bytearray(path.read_bytes())
+            struct.pack_into("<I", data, 12, FORMAT_VERSION - 1)
+            path.write_bytes(resealed(data))
+        self.start_node()
+        self.behind = True
 
     @rule(name=st.sampled_from(["Default", "Other"]), entry=entries)
     def add(self, name: str, entry: Entry) -> None:
