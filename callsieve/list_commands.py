@@ -214,7 +214,8 @@ def add(
     as_json: bool,
 ) -> None:
     """Add NUMBER to LIST, or to the list of a campaign: a number in any spelling, an extension, a
-    prefix such as '+48700*', or the word anonymous for withheld callers.
+    prefix such as '+48700*', the word anonymous for withheld callers, or no-number for those whose
+    identity is no number, such as sip:alice@example.com.
 
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever, and that is said.

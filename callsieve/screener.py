@@ -22,6 +22,7 @@ from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
 from screening import (
     FLOWS,
     WITHHELD,
+    WITHOUT_NUMBER,
     CallFacts,
     Decision,
     Flow,
@@ -264,6 +265,8 @@ def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...
         sender = caller_party("From user", from_user, region)
         if sender.number != asserted.number:
             callers.append(sender)
+    if all(caller.number is None for caller in callers):
+        callers.append(Party("caller", "", WITHOUT_NUMBER, "no identity of the caller is a number"))
     if channel.privacy and all(caller.number != WITHHELD for caller in callers):
         how = "the caller asked for privacy"
         callers.append(Party("withheld caller", "", WITHHELD, how, "withheld"))

@@ -76,6 +76,7 @@ _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
 _CANONICAL = re.compile(r"\+[1-9][0-9]{6,14}")
 _NUMBER_IN_CODE = re.compile(r"\d{6}")
 _WITHOUT_PLUS = in_region(None)[2][plain_numbers.WITHOUT_PLUS]
+NUMBERLESS = "no-number"  # the entry for callers whose identity is no number
 _PREFIX_OR_CODE = "a prefix begins with + and the country code, and a feature code begins with *"
 
 
@@ -146,8 +147,8 @@ def read_entries(text: str, region: str | None, *, extensions: bool = False) -> 
     never match the caller it stands for.
     """
     stripped = text.strip()
-    if stripped.casefold() == ANONYMOUS:
-        return EntryReading((ANONYMOUS,))
+    if stripped.casefold() in (ANONYMOUS, NUMBERLESS):
+        return EntryReading((stripped.casefold(),))
     known, reader, _ = in_region(region)
     if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
         return EntryReading(_expanded(text, known) or (_read_prefix(text, stripped[:-1]),))

@@ -54,7 +54,8 @@ class RulesConflictError(StoreError):
 class Entry:
     """One number of a list.
 
-    number: canonical text ("+48600100200", "1000"), a prefix ("+48700*") or "anonymous".
+    number: canonical text ("+48600100200", "1000"), a prefix ("+48700*") or the words
+    "anonymous" and "no-number".
     date: day of addition. None: a row read from a store says none; a row to add gets today's date,
     or keeps the date that the list has for this number.
     description: at most 500 characters, no control characters. "" in a row to add keeps what is
@@ -373,7 +374,7 @@ def is_prefix(number: str) -> bool:
     return number.startswith("+") and number.endswith("*")
 
 
-CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|\+[1-9][0-9]{0,13}\*|[0-9*#]{1,15}|anonymous")
+CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|\+[1-9][0-9]{0,13}\*|[0-9*#]{1,15}|anonymous|no-number")
 
 
 def check_number(text: str) -> str:
@@ -382,8 +383,8 @@ def check_number(text: str) -> str:
     """
     if not CANONICAL.fullmatch(text):
         raise BadValueError(
-            f"number: expected +DIGITS, +DIGITS* for a prefix, a dialled number or anonymous,"
-            f" found {quoted(text)}"
+            "number: expected +DIGITS, +DIGITS* for a prefix, a dialled number, anonymous or"
+            f" no-number, found {quoted(text)}"
         )
     return text
 

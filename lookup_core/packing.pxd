@@ -6,7 +6,8 @@ The functions are inline and work without the GIL; `lookup_core.packing` is thei
     dialled    bit 60, and below it one value of 4 bits for each character: 0-9 are 1..10, * is 11,
                # is 12; the last character is in the lowest bits, so leading zeros and length count
     anonymous  ANONYMOUS, bit 60 alone: dialled, without a character
-    0          no number (NO_NUMBER)
+    no-number  NUMBERLESS, bit 60 and 13, which is no character: callers whose identity is no number
+    0          nothing that packs (NO_NUMBER)
 
 So every key is below KEYS, 2^61, which number_set.h relies on. A prefix has the value of its digits
 in a set of its own; where an entry may be either, it is packed with PREFIX_BIT, bit 62.
@@ -41,6 +42,7 @@ cdef extern from *:
     #define CALLSIEVE_NO_NUMBER UINT64_C(0)
     #define CALLSIEVE_DIALLED (UINT64_C(1) << 60)
     #define CALLSIEVE_ANONYMOUS CALLSIEVE_DIALLED
+    #define CALLSIEVE_NUMBERLESS (CALLSIEVE_DIALLED | 13)
     #define CALLSIEVE_KEYS (UINT64_C(1) << 61)
     #define CALLSIEVE_PREFIX_BIT (UINT64_C(1) << 62)
     #define CALLSIEVE_MIN_E164 UINT64_C(10)
@@ -49,6 +51,7 @@ cdef extern from *:
     """
     const uint64_t NO_NUMBER "CALLSIEVE_NO_NUMBER"
     const uint64_t ANONYMOUS "CALLSIEVE_ANONYMOUS"
+    const uint64_t NUMBERLESS "CALLSIEVE_NUMBERLESS"
     const uint64_t KEYS "CALLSIEVE_KEYS"
     const uint64_t PREFIX_BIT "CALLSIEVE_PREFIX_BIT"
     const uint64_t DIALLED "CALLSIEVE_DIALLED"
@@ -72,6 +75,10 @@ cdef inline uint64_t pack_chars(const char *text, Py_ssize_t length) noexcept no
     if text[0] == c"a":
         if length == 9 and memcmp(text, b"anonymous", 9) == 0:
             return ANONYMOUS
+        return NO_NUMBER
+    if text[0] == c"n":
+        if length == 9 and memcmp(text, b"no-number", 9) == 0:
+            return NUMBERLESS
         return NO_NUMBER
     if length > MAX_DIGITS:
         return NO_NUMBER
@@ -110,10 +117,15 @@ cdef inline bint is_e164(uint64_t key) noexcept nogil:
     return MIN_E164 <= key <= MAX_E164
 
 
+cdef inline bint is_word(uint64_t key) noexcept nogil:
+    """Whether the key stands for callers and not for a number."""
+    return key == ANONYMOUS or key == NUMBERLESS
+
+
 cdef inline bint is_number(uint64_t key) noexcept nogil:
     """Whether some canonical text packs to this key."""
     cdef uint64_t rest
-    if is_e164(key):
+    if is_e164(key) or key == NUMBERLESS:
         return True
     rest = key ^ DIALLED  # nothing is left of ANONYMOUS
     if rest >> (4 * MAX_DIGITS):
@@ -139,9 +151,9 @@ cdef inline Py_ssize_t unpack_chars(uint64_t key, char *text) noexcept nogil:
     cdef uint64_t rest
     if not is_number(key):
         return 0
-    if key == ANONYMOUS:
+    if is_word(key):
         for i in range(9):
-            text[i] = b"anonymous"[i]
+            text[i] = b"anonymous"[i] if key == ANONYMOUS else b"no-number"[i]
         return 9
     if key & DIALLED:
         key ^= DIALLED

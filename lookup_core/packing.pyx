@@ -5,7 +5,8 @@ from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.stdint cimport uint64_t
 
 EXPECTED_NUMBER = (
-    "'+' and 2 to 15 digits of which the first is 1-9, or 1 to 15 of 0-9*#, or 'anonymous'"
+    "'+' and 2 to 15 digits of which the first is 1-9, or 1 to 15 of 0-9*#, or 'anonymous',"
+    " or 'no-number'"
 )
 
 
@@ -40,7 +41,8 @@ cdef str unpack_key(uint64_t key):
 
 
 def pack(str text not None) -> int:
-    """The packed 64-bit key of a canonical number text: "+48600100200", "*30" or "anonymous".
+    """The packed 64-bit key of a canonical number text: "+48600100200", "*30", "anonymous" or
+    "no-number".
 
     Raises ValueError for any other text.
     """

@@ -36,7 +36,9 @@ from lookup_core.number_set cimport cs_set_has, cs_set_slots
 from lookup_core.packing cimport (
     ANONYMOUS,
     KEYS,
+    NUMBERLESS,
     PREFIX_BIT,
+    is_word,
     pack_entry_text,
     pack_text,
     text_key,
@@ -396,23 +398,24 @@ cdef class Snapshot:
         return len(self._base.data) + (len(self._delta.data) if self._delta is not None else 0)
 
     def random(self, rng, now=None) -> str | None:
-        """One of the exact numbers, each as likely; never "anonymous"; None when there is none.
+        """One of the exact numbers, each as likely; never a word; None when there is none.
 
         rng: random.Random.
         """
         cdef uint64_t key
         cdef int64_t moment = _moment(now)
         self._check_open()
-        if self._count <= has_number(&self._sets, ANONYMOUS):
+        words = has_number(&self._sets, ANONYMOUS) + has_number(&self._sets, NUMBERLESS)
+        if self._count <= words:
             return None
         slots = self._slots()
         for _ in range(_DRAWS):
             key = self._key_in(rng.randrange(slots))
-            if key and key != ANONYMOUS and not has_ended(&self._sets, key, &moment):
+            if key and not is_word(key) and not has_ended(&self._sets, key, &moment):
                 return unpack_key(key)
         pool = []
         for key in self.keys():
-            if key != ANONYMOUS and not has_ended(&self._sets, key, &moment):
+            if not is_word(key) and not has_ended(&self._sets, key, &moment):
                 pool.append(key)
         return unpack_key(rng.choice(pool)) if pool else None
 

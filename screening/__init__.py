@@ -2,7 +2,15 @@
 
 from screening.decide import decide, undecided
 from screening.decision import Action, Decision, Step
-from screening.facts import FLOWS, WITHHELD, CallFacts, Flow, Party, Standing
+from screening.facts import (
+    FLOWS,
+    WITHHELD,
+    WITHOUT_NUMBER,
+    CallFacts,
+    Flow,
+    Party,
+    Standing,
+)
 from screening.list_asking import Lists, NumberList, UnavailableList
 from screening.rules import Rules
 from screening.rules_document import RulesError, parse_rules
@@ -10,6 +18,7 @@ from screening.rules_document import RulesError, parse_rules
 __all__ = [
     "FLOWS",
     "WITHHELD",
+    "WITHOUT_NUMBER",
     "Action",
     "CallFacts",
     "Decision",

@@ -29,6 +29,10 @@ Standing = Literal[
 """
 
 
+WITHOUT_NUMBER = "no-number"
+"""The list entry for a caller no identity of whom is a number or withheld; and its text."""
+
+
 class Party(NamedTuple):
     """One number of the leg, as it came and as it was read.
 

@@ -51,6 +51,7 @@ known_numbers = st.sampled_from(
         "112",
         "*30",
         "anonymous",
+        "no-number",
         "+48700*",
         "+48*",
         "2026-01-02",

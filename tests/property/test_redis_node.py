@@ -34,7 +34,7 @@ START = datetime.datetime(2098, 1, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
 numbers = st.sampled_from(
-    ["+48600100200", "+48600100201", "+48600*", "+4860*", "1000", "*30", "anonymous"]
+    ["+48600100200", "+48600100201", "+48600*", "+4860*", "1000", "*30", "anonymous", "no-number"]
 )
 expiries = st.one_of(st.none(), st.integers(1, 5).map(lambda days: START + days * DAY))
 entries = st.builds(Entry, numbers, st.just(START.date()), st.just(""), expiries)

@@ -105,9 +105,9 @@ def test_two_have_the_same_entries_or_not(
 
 def test_nothing_to_draw(path: Path) -> None:
     rng = random.Random(20)
-    assert built(path, ["anonymous"], []).random(rng) is None
+    assert built(path, ["anonymous", "no-number"], []).random(rng) is None
     assert built(path, [], ["+48*"]).random(rng) is None
-    assert built(path, ["anonymous", "1000"], ["+49*"]).random(rng) == "1000"
+    assert built(path, ["anonymous", "no-number", "1000"], ["+49*"]).random(rng) == "1000"
 
 
 def test_a_list_of_three_numbers_is_small(path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookup_core import Snapshot, pack, unpack, unpack_entry
-from tests.support.numbers import ENDS, LISTS, MOMENT, NUMBER, PREFIXES, expected_match
+from tests.support.numbers import ENDS, LISTS, MOMENT, NUMBER, PREFIXES, WORDS, expected_match
 from tests.support.reference_reader import (
     OVERFLOW,
     REST,
@@ -61,7 +61,7 @@ def same_answers(
         ended = {entry for entry, end in ends.items() if end < now}
         assert set(snapshot.ended(now)) == ended
         drawn = snapshot.random(random.Random(1), now)
-        assert drawn in numbers - ended or (drawn is None and numbers - ended <= {"anonymous"})
+        assert drawn in numbers - ended or (drawn is None and numbers - ended <= {*WORDS})
     # The last of these moments is past by the clock.
     assert [snapshot.match(number) for number in asked] == expected
     inside = [entry is not None for entry in expected]
@@ -86,7 +86,7 @@ def same_answers(
     rng = random.Random(1)
     for _ in range(5):
         drawn = snapshot.random(rng)
-        pool = numbers - {"anonymous", *ends}
+        pool = numbers - {*WORDS, *ends}
         assert drawn in pool or (drawn is None and not pool)
     snapshot.verify()
     return reference
@@ -367,7 +367,7 @@ def test_files_of_any_shape(
 @pytest.mark.parametrize("with_delta", [False, True])
 def test_each_number_is_drawn_as_often(path: Path, with_delta: bool) -> None:
     """Also when lines are unevenly full, in every table of the file and in the delta."""
-    numbers = {*one_country(random.Random(5), 280), "1000", "*30", "anonymous"}
+    numbers = {*one_country(random.Random(5), 280), "1000", "*30", *WORDS}
     Snapshot.build(path, numbers, seed=5)
     snapshot = Snapshot.open(path)
     assert len(ReferenceSnapshot(path.read_bytes()).files[0].numbers.tables) > 2
@@ -377,7 +377,7 @@ def test_each_number_is_drawn_as_often(path: Path, with_delta: bool) -> None:
         Snapshot.build_delta(delta, snapshot, added, removed, seed=5)
         snapshot = Snapshot.open(path, delta=delta)
         numbers = numbers - set(removed) | set(added)
-    pool = numbers - {"anonymous"}
+    pool = numbers - {*WORDS}
     draws = 100 * len(pool)
     rng = random.Random(7)
     counts = dict.fromkeys(pool, 0)

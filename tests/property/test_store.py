@@ -50,6 +50,7 @@ numbers = st.sampled_from(
         "0",
         "*30",
         "anonymous",
+        "no-number",
     ]
 )
 descriptions = st.one_of(

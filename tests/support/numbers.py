@@ -5,12 +5,13 @@ from types import MappingProxyType
 
 from hypothesis import strategies as st
 
+WORDS = ["anonymous", "no-number"]
 E164 = st.integers(10, 10**15 - 1).map(lambda value: f"+{value}")
 DIALLED = st.text("0123456789*#", min_size=1, max_size=15)
 # Few digits, so that numbers, prefixes and dialled strings meet.
 NEAR = st.text("123", min_size=2, max_size=5).map(lambda digits: f"+{digits}")
 NEAR_DIALLED = st.text("0123*", min_size=1, max_size=3)
-NUMBER = st.one_of(E164, DIALLED, NEAR, NEAR_DIALLED, st.just("anonymous"))
+NUMBER = st.one_of(E164, DIALLED, NEAR, NEAR_DIALLED, st.sampled_from(WORDS))
 PREFIX = st.one_of(
     st.integers(1, 10**14 - 1).map(lambda value: f"+{value}*"),
     st.text("123", min_size=1, max_size=3).map(lambda digits: f"+{digits}*"),

@@ -12,14 +12,15 @@ SEGMENT, OVERFLOW, REST = 0, 1, 2
 NEVER = 2**63 - 1
 PREFIX_BIT = 1 << 62
 _DIALLED = 1 << 60
+_WORDS = {"anonymous": _DIALLED, "no-number": _DIALLED | 13}
 _SYMBOLS = "0123456789*#"
 _M64 = 2**64 - 1
 
 
 def packed(text: str) -> int:
     """The key of a canonical number."""
-    if text == "anonymous":
-        return _DIALLED
+    if text in _WORDS:
+        return _WORDS[text]
     if text.startswith("+"):
         return int(text[1:])
     key = 0
@@ -30,8 +31,9 @@ def packed(text: str) -> int:
 
 def unpacked(key: int) -> str:
     """The canonical number of a key."""
-    if key == _DIALLED:
-        return "anonymous"
+    for text, word in _WORDS.items():
+        if key == word:
+            return text
     if key < _DIALLED:
         return f"+{key}"
     return "".join(_SYMBOLS[int(symbol, 16) - 1] for symbol in f"{key ^ _DIALLED:x}")

@@ -59,15 +59,15 @@ def test_an_added_number_is_published_at_once(shell: Shell) -> None:
     ]
 
 
-def test_prefixes_extensions_and_withheld_callers_are_entries(shell: Shell) -> None:
-    for number in ("+48700*", "1000", "*30", "anonymous"):
+def test_prefixes_extensions_and_words_for_callers_are_entries(shell: Shell) -> None:
+    for number in ("+48700*", "1000", "*30", "anonymous", "no-number"):
         shell.run("add", "Default", number)
     published = shell.published()
-    assert published.info["entries"] == 4
+    assert published.info["entries"] == 5
     assert published.snapshot.prefixes == ("+48700*",)
     assert published.match("+48700100200") == "+48700*"
     output = shell.run("remove", "Default", "+48700*").output
-    assert output == "Default: removed +48700* (generation 5, 3 entries)\n"
+    assert output == "Default: removed +48700* (generation 6, 4 entries)\n"
 
 
 def test_removing(shell: Shell) -> None:

@@ -255,6 +255,7 @@ ENTRIES = [
     ("**", "**"),
     ("Anonymous", "anonymous"),
     (" anonymous ", "anonymous"),
+    ("No-Number ", "no-number"),
     ("+48700*", "+48700*"),
     ("0048 700*", "+48700*"),
     ("+48 700 *", "+48700*"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lookup_core import pack, unpack
 from tests.support.numbers import NUMBER
 
-CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|[0-9*#]{1,15}|anonymous")
+CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|[0-9*#]{1,15}|anonymous|no-number")
 
 # Snapshot files hold these values: they never change.
 PINNED = {
@@ -25,6 +25,7 @@ PINNED = {
     "1000": 0x1000_0000_0000_2111,
     "###############": 0x1CCC_CCCC_CCCC_CCCC,
     "anonymous": 0x1000_0000_0000_0000,
+    "no-number": 0x1000_0000_0000_000D,
 }
 
 
@@ -55,6 +56,7 @@ def test_only_canonical_text_packs(text: str) -> None:
     [
         *("", "+", "+4", "+048", "+1234567890123456", "1234567890123456", "+48 600", "+48700*"),
         *("48a", "anonymou", "anonymouS", "anonymous1", "1\0", "+" + "1" * 10_000),
+        *("no-numbe", "no-numbers", "No-number", "no number"),
         *("+48\N{ARABIC-INDIC DIGIT FOUR}", "\ud800"),
     ],
 )
@@ -86,7 +88,8 @@ def test_a_key_that_unpacks_is_the_key_of_its_text(key: int) -> None:
     "key",
     [
         *(0, 1, 9, 10**15, 2**59, 2**61, 2**63, -1, 2**64, 2**20_000),
-        *(2**60 + 0x0D, 2**60 + 0x101, 2**60 + 0x10, 2**61 + 1, 2**61 - 1, 2**64 - 2),
+        *(2**60 + 0x0E, 2**60 + 0x1D, 2**60 + 0xD1, 2**60 + 0xDD),
+        *(2**60 + 0x101, 2**60 + 0x10, 2**61 + 1, 2**61 - 1, 2**64 - 2),
     ],
     ids=lambda key: hex(key)[:20],
 )

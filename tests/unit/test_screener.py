@@ -80,6 +80,25 @@ def test_a_caller_who_asks_for_privacy_is_withheld_and_known() -> None:
     assert callers(LEG._replace(from_user="", privacy=True)) == ["+48600100200", "anonymous"]
 
 
+@pytest.mark.parametrize(
+    ("caller", "from_user", "expected"),
+    [
+        ("alice", "", [None, "no-number"]),
+        ("alice", "bob", [None, "no-number"]),
+        ("sip:alice@example.com", "sip:alice@example.com", [None, "no-number"]),
+        ("no-number", "", [None, "no-number"]),
+        ("alice", "600100200", [None, "+48600100200"]),
+        ("600100200", "alice", ["+48600100200", None]),
+        ("1000", "alice", ["1000", None]),
+        ("anonymous", "alice", ["anonymous", None]),
+    ],
+)
+def test_a_caller_without_a_number_is_one_no_identity_of_whom_is_a_number(
+    caller: str, from_user: str, expected: list[str | None]
+) -> None:
+    assert callers(LEG._replace(caller_number=caller, from_user=from_user)) == expected
+
+
 def test_the_flow_is_named_or_follows_from_the_direction() -> None:
     assert read_facts(LEG._replace(flow="callback"), RULES).flow == "callback"
     assert read_facts(LEG._replace(flow="", direction="outbound"), RULES).flow == "outbound"
