@@ -51,15 +51,7 @@ def pack(str text not None) -> int:
 
 def unpack(key) -> str:
     """The canonical text of a packed key. Raises ValueError for a key that no text packs to."""
-    if not isinstance(key, int):
-        raise TypeError(f"expected int, found {type(key).__name__}")
-    text = None
-    if 0 <= key < KEYS:
-        text = unpack_key(PyLong_AsUnsignedLongLong(key))
-    if text is None:
-        # Hexadecimal: str() of an int of more than 4300 digits is itself an error.
-        raise ValueError(f"expected the packed key of a number, found {hex(key)[:40]}")
-    return text
+    return given_text(key, False)
 
 
 def pack_entry(str text not None) -> int:
@@ -72,11 +64,19 @@ def pack_entry(str text not None) -> int:
 
 def unpack_entry(key) -> str:
     """The canonical text of a packed entry. Raises ValueError for a key that no text packs to."""
+    return given_text(key, True)
+
+
+cdef str given_text(key, bint may_be_prefix):
     if not isinstance(key, int):
         raise TypeError(f"expected int, found {type(key).__name__}")
     text = None
+    cdef uint64_t packed
     if 0 <= key < 2 * PREFIX_BIT:
-        text = unpack_entry_key(PyLong_AsUnsignedLongLong(key))
+        packed = PyLong_AsUnsignedLongLong(key)
+        text = unpack_entry_key(packed) if may_be_prefix else unpack_key(packed)
     if text is None:
-        raise ValueError(f"expected the packed key of an entry, found {hex(key)[:40]}")
+        # Hexadecimal: str() of an int of more than 4300 digits is itself an error.
+        what = "an entry" if may_be_prefix else "a number"
+        raise ValueError(f"expected the packed key of {what}, found {hex(key)[:40]}")
     return text

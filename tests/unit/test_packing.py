@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookup_core import pack, unpack
+from lookup_core import pack, pack_entry, unpack, unpack_entry
 from tests.support.numbers import NUMBER
 
 CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|[0-9*#]{1,15}|anonymous|no-number")
@@ -106,3 +106,26 @@ def test_other_types(wrong: object) -> None:
     if not isinstance(wrong, int):
         with pytest.raises(TypeError, match="expected int"):
             unpack(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [*PINNED, "+4*", "+48700*", "+99999999999999*"])
+def test_an_entry_is_a_number_or_a_prefix(text: str) -> None:
+    key = pack_entry(text)
+    assert key == (PINNED[text] if text in PINNED else 1 << 62 | int(text[1:-1]))
+    assert unpack_entry(key) == text
+
+
+@pytest.mark.parametrize("text", ["", "*+", "+*", "+0*", "+123456789012345*", "48*+", "+48**", "x"])
+def test_refused_entries(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        pack_entry(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [0, 2**62, 2**62 + 10**14, 2**62 + 2**60, 2**63, -1, 2**20_000],
+    ids=lambda key: hex(key)[:20],
+)
+def test_refused_keys_of_entries(key: int) -> None:
+    with pytest.raises(ValueError, match="expected the packed key of an entry"):
+        unpack_entry(key)
