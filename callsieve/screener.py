@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 
-from callsieve.leg_numbers import called_party, caller_party, dialled_party
+from callsieve.leg_numbers import NO_REGION, called_party, caller_party, dialled_party
 from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
 from loader.numbers import check_region
@@ -265,8 +265,9 @@ def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...
         sender = caller_party("From user", from_user, region)
         if sender.number != asserted.number:
             callers.append(sender)
-    if all(caller.number is None for caller in callers):
-        callers.append(Party("caller", "", WITHOUT_NUMBER, "no identity of the caller is a number"))
+    if all(caller.number is None and caller.how != NO_REGION for caller in callers):
+        how = "no identity of the caller is a number"
+        callers.append(Party("caller", "", WITHOUT_NUMBER, how, "unreadable"))
     if channel.privacy and all(caller.number != WITHHELD for caller in callers):
         how = "the caller asked for privacy"
         callers.append(Party("withheld caller", "", WITHHELD, how, "withheld"))

@@ -77,6 +77,13 @@ def test_a_number_an_extension_and_a_withheld_caller_are_not(
 
 
 @LEGS
+def test_a_national_number_in_no_region_is_a_number_all_the_same(shell: Shell, leg: Leg) -> None:
+    shell.write("callsieve.toml", RULES.replace('default_region = "PL"\n', ""))
+    shell.run("reload")
+    assert leg(shell, "600100200") == ("continue", None, None)
+
+
+@LEGS
 def test_an_exception_for_them_holds(shell: Shell, leg: Leg) -> None:
     shell.run("add", "VIP", "no-number")
     assert leg(shell, "alice")[0] == "continue"
