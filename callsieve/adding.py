@@ -1,12 +1,13 @@
-"""Adding one entry to a list, for `callsieve add` and for numbers that come from a phone."""
+"""Adding entries to a list, for `callsieve add` and for numbers that come from a phone."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from callsieve.stores import Place, utc_now
-from loader.change_log import Origin
+from loader.change_log import BatchDetails, Origin
 from loader.publishing import ListReport, is_published
 from loader.store import AddOutcome, BadValueError, Entry
 
@@ -21,6 +22,14 @@ class Added:
     outcome: AddOutcome
     report: ListReport | None
     ended: datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMany:
+    """What became of several entries. report: None when there was nothing to do."""
+
+    counts: Mapping[AddOutcome, int]
+    report: ListReport | None
 
 
 class ShortensError(BadValueError):
@@ -50,18 +59,57 @@ def add_entry(
         if old is None or old.expired(utc_now()):
             return
         replaced = old
-        if old.expires is None and new.expires is not None and not insist:
-            raise ShortensError(
-                f"{new.number}: it is on {name} for ever and would end; --yes-really lets it end"
-            )
+        if not insist:
+            _check_end(name, old, new)
 
-    if not insist:
-        place.guard(name).check(entry.number)
-    check = place.number_check(name)
-    if check is not None:
-        check(entry.number)
+    _check(place, name, [entry.number], insist)
     outcome = place.store.add(name, entry, region, origin, weigh)
     if outcome is AddOutcome.PRESENT and is_published(place.catalog, name, entry.number):
         return Added(outcome, None, None)
     report = place.publish_changes(name, region, {entry.number: entry})
     return Added(outcome, report, replaced.expires if replaced else None)
+
+
+def add_entries(
+    place: Place,
+    name: str,
+    region: str | None,
+    entries: Sequence[Entry],
+    origin: Origin,
+    text: str,
+    *,
+    insist: bool = False,
+) -> AddedMany:
+    """Add the entries of one range or mask, all in one step, and publish them.
+
+    text: what stands for them, for the change log. insist and errors as of add_entry.
+    """
+    _check(place, name, [entry.number for entry in entries], insist)
+    with place.store.edit(name, region) as edit:
+        for entry in entries:
+            old = edit.current(entry.number)
+            if old is not None and not insist and not old.expired(utc_now()):
+                _check_end(name, old, entry)
+            edit.put(entry)
+        batch = edit.commit(BatchDetails("import", origin, source=text))
+        counts = edit.counts
+    report = place.publish_batch(name, region, batch) if batch else None
+    return AddedMany(counts, report)
+
+
+def _check(place: Place, name: str, numbers: Sequence[str], insist: bool) -> None:
+    """Raises DangerousEntryError, BadValueError."""
+    if not insist:
+        place.guard(name).check_all(numbers)
+    check = place.number_check(name)
+    if check is not None:
+        for number in numbers:
+            check(number)
+
+
+def _check_end(name: str, old: Entry, new: Entry) -> None:
+    """Raises ShortensError."""
+    if old.expires is None and new.expires is not None:
+        raise ShortensError(
+            f"{new.number}: it is on {name} for ever and would end; --yes-really lets it end"
+        )

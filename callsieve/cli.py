@@ -9,6 +9,7 @@ from callsieve import (
     import_command,
     list_commands,
     log_commands,
+    number_commands,
     publishing_commands,
     registry_commands,
 )
@@ -45,6 +46,7 @@ for command in (
     rules_group,
     store_group,
     *list_commands.COMMANDS,
+    *number_commands.COMMANDS,
     *publishing_commands.COMMANDS,
     *import_command.COMMANDS,
     *log_commands.COMMANDS,

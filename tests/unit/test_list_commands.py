@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 import pytest
 
-from callsieve import import_command, list_commands, log_commands, publishing_commands
+from callsieve import (
+    import_command,
+    list_commands,
+    log_commands,
+    number_commands,
+    publishing_commands,
+)
 from callsieve.wiring import check_rules
 from loader.csv_store import CsvStore
 from loader.publishing import next_expiry
@@ -17,6 +23,7 @@ from tests.support.shell import Shell, polish_shell
 
 COMMANDS = (
     *list_commands.COMMANDS,
+    *number_commands.COMMANDS,
     *publishing_commands.COMMANDS,
     *import_command.COMMANDS,
     *log_commands.COMMANDS,
@@ -422,3 +429,45 @@ def test_what_names_no_list_and_number_says_what_was_expected(
 def test_a_campaign_where_the_rules_have_none(shell: Shell) -> None:
     output = shell.run("add", "--campaign", "Autumn", "600100200", code=2).output
     assert output == "error: campaign: expected none, for the rules have none, found 'Autumn'\n"
+
+
+def test_a_range_is_added_in_one_step_and_taken_back_as_one(shell: Shell) -> None:
+    output = shell.run("add", "Default", "600100201-600100203").output
+    assert output.startswith("Default: '600100201-600100203' is 3 entries: 3 added (")
+    published = shell.published()
+    assert published.generation == 1
+    for number, entry in ("+48600100203", "+48600100203"), ("+48600100204", None):
+        assert published.match(number) == entry
+    assert "3 already there" in shell.run("add", "Default", "600100201-600100203", code=1).output
+    answer = json.loads(shell.run("add", "Default", "600100203-600100204", "--json").output)
+    assert answer == {
+        "list": "Default",
+        "numbers": ["+48600100203", "+48600100204"],
+        "outcomes": {"added": 1, "already there": 1},
+    }
+    log = json.loads(shell.run("log", "show", "--json").output)
+    assert log[0]["batch"]["source"] == "600100201-600100203"
+    shell.run("undo", log[0]["batch"]["id"])
+    assert shell.published().match("+48600100201") is None
+
+
+def test_a_mask_of_very_many_numbers_is_held_back_as_a_whole(shell: Shell) -> None:
+    assert "held back" in shell.run("add", "Default", "60XXXXXXX", code=2).output
+    shell.run("find", "600100200", code=1)
+    shell.run("add", "Default", "60XXXXXXX", "--yes-really")
+    shell.run("find", "600100200")
+
+
+def test_a_range_does_not_shorten_what_is_for_ever(shell: Shell) -> None:
+    shell.run("add", "Default", "600100202")
+    ending = ("600100201-600100203", "--expires", "2099-12-31")
+    assert "for ever and would end" in shell.run("add", "Default", *ending, code=2).output
+    assert shell.published().match("+48600100201") is None
+
+
+def test_what_was_repaired_and_what_is_in_no_range_is_said(shell: Shell) -> None:
+    output = shell.run("add", "Default", "600100200.0").output
+    assert "'600100200.0': the .0 of a spreadsheet taken off" in output
+    assert "in no range that is in use" in shell.run("add", "Default", "+15552345678").output
+    output = shell.run("add", "Default", "+15552345679", "--only-valid", code=2).output
+    assert "without --only-valid it is taken" in output
