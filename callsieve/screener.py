@@ -15,7 +15,7 @@ from typing import Protocol
 from callsieve.leg_numbers import NO_REGION, called_party, caller_party, dialled_party
 from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
-from loader.numbers import check_region
+from loader.numbers import check_region, prepare
 from loader.publishing import RULES_DOCUMENT, stale_after, too_old
 from loader.store import rules_version
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
@@ -148,6 +148,9 @@ class Screener:
             self._problem(f"rules, generation {document.generation}: {error}")
             return
         self._rules = replace(rules, version=rules_version(document.text))
+        regions = [rules.default_region, *(one.region for one in rules.gateways.values())]
+        for region in filter(None, dict.fromkeys(regions)):
+            prepare(region)
 
 
 def _as_screened(found: PublishedList | UnavailableList, now: datetime) -> NumberList | NoList:

@@ -167,7 +167,7 @@ cdef int _load_old_forms(int code) except -1:
         forms[row].row = rows[row].index
         _codes.old_lengths[code] |= 1u << forms[row].count
         for at in range(forms[row].count):
-            forms[row].may[at] = sum(1 << digit for digit in rows[row].places[at])
+            forms[row].may[at] = sum(1 << int(digit) for digit in rows[row].places[at])
         for at in range(forms[row].new_count):
             item = rows[row].result[at]
             forms[row].new_digit[at] = int(item) if isinstance(item, str) else -1 - item

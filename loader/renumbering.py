@@ -22,12 +22,14 @@ from functools import cache
 from importlib import resources
 
 _ITEM = re.compile(r"(\d|\[[\d-]+\]|\\d)(?:\{(\d+)\})?|([()])")
+_CLASS = re.compile(r"(\d)(?:-(\d))?")
+DIGITS = "0123456789"
 _OUT = re.compile(r"\\(\d)|(\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class Renumbering:
-    """One row, about what stands behind a + (`e164`), or was dialled. `pattern` is matched fully.
+    """One row, about what stands behind a + (`e164`), or was dialled.
 
     index: its place in Table.rows. date: of the change, ISO, or only the year or month.
 
@@ -36,18 +38,19 @@ class Renumbering:
     """
 
     index: int
-    pattern: re.Pattern[str]
     pair: bool
     date: str
     source: str
     example_old: str
     example_new: str
-    places: tuple[frozenset[int], ...]
+    places: tuple[str, ...]
     result: tuple[str | int, ...]
 
     def apply(self, digits: str) -> str | None:
         """The number as it is now, without +; None when the row is not about these digits."""
-        if self.pattern.fullmatch(digits) is None:
+        if len(digits) != len(self.places):
+            return None
+        if any(digit not in may for digit, may in zip(digits, self.places, strict=True)):
             return None
         return "".join(item if isinstance(item, str) else digits[item] for item in self.result)
 
@@ -94,7 +97,6 @@ def _renumbering(row: dict[str, str], index: int) -> Renumbering:
     places, groups = _places(pattern)
     return Renumbering(
         index,
-        re.compile(pattern, re.ASCII),
         row["when"] == "pair",
         row["date"],
         row["source"],
@@ -105,9 +107,9 @@ def _renumbering(row: dict[str, str], index: int) -> Renumbering:
     )
 
 
-def _places(pattern: str) -> tuple[list[frozenset[int]], list[range]]:
-    """What may stand at each place, and which places each group has."""
-    places: list[frozenset[int]] = []
+def _places(pattern: str) -> tuple[list[str], list[range]]:
+    """Which digits may stand at each place, and which places each group has."""
+    places: list[str] = []
     groups: list[range] = []
     start = at = 0
     while at < len(pattern):
@@ -120,9 +122,18 @@ def _places(pattern: str) -> tuple[list[frozenset[int]], list[range]]:
         elif item[3] == ")":
             groups.append(range(start, len(places)))
         else:
-            may = frozenset(digit for digit in range(10) if re.fullmatch(item[1], str(digit)))
-            places += [may] * int(item[2] or 1)
+            places += [_digits(item[1])] * int(item[2] or 1)
     return places, groups
+
+
+def _digits(item: str) -> str:
+    """Those that one item of a pattern stands for: `7`, `\\d` or `[13-5]`."""
+    if item == "\\d":
+        return DIGITS
+    digits = ""
+    for first, last in _CLASS.findall(item):
+        digits += DIGITS[int(first) : int(last or first) + 1]
+    return digits
 
 
 def _result(replacement: str, groups: list[range]) -> Iterator[str | int]:

@@ -12,7 +12,7 @@ DIALLED = [(region, row) for region, rows in table().dialled.items() for row in 
 
 
 def old_form(row: Renumbering, rng: Random) -> str:
-    return "".join(str(rng.choice(sorted(may))) for may in row.places)
+    return "".join(rng.choice(may) for may in row.places)
 
 
 def is_in_use(number: str) -> bool:
