@@ -461,24 +461,6 @@ cdef bint is_misshapen(const Digits *number) noexcept nogil:
     return False
 
 
-cdef bint is_canonical(const uint8_t *digits, int count, PlainNumber *out) noexcept nogil:
-    """Whether the digits behind a + are read as they are; `out` then says so."""
-    cdef Digits number
-    cdef int index
-    take(&number, digits, count, INTERNATIONAL_)
-    if settle(&number, out) != ACCEPTED or number.count != count:
-        return False
-    if codes.has_pairs[number.code] or codes.old_lengths[number.code] >> count & 1:
-        return False
-    out.how = INTERNATIONAL_
-    out.tier = VALID_
-    out.text[0] = c'+'
-    for index in range(count):
-        out.text[index + 1] = digits[index] + c'0'
-    out.length = count + 1
-    return True
-
-
 cdef inline bint begins_or_ends_with_a_mark(const uint8_t *text, Py_ssize_t size) noexcept nogil:
     """Whether there is one that no number begins or ends with; there is a digit somewhere."""
     while text[0] == c' ':
@@ -504,6 +486,147 @@ cdef inline bint is_one_digit(const uint8_t *digits, int count) noexcept nogil:
 cdef uint8_t *WITHHELD_KEYS = [2, 6, 6, 6, 9, 6, 6, 8, 7]
 
 
+cdef struct Spelt:
+    # The keys of a text, as number_spelling.Spelling has them.
+    bint plus
+    bint divided
+    int zero            # the place of a (0), -1 for none
+    int count
+    uint8_t digit[MAX_DIGITS]
+
+
+cdef inline bint is_e164(const uint8_t *text, Py_ssize_t size, Spelt *spelt) noexcept nogil:
+    """Whether it is + and digits and nothing else."""
+    cdef Py_ssize_t index
+    cdef uint8_t digit
+    if not MIN_CERTAIN < size <= MAX_DIGITS or text[0] != c'+' or text[1] == c'0':
+        return False
+    for index in range(1, size):
+        digit = text[index] - c'0'
+        if digit > 9:
+            return False
+        spelt.digit[index - 1] = digit
+    spelt.plus = True
+    spelt.divided = False
+    spelt.zero = -1
+    spelt.count = size - 1
+    return not is_withheld(spelt)
+
+
+cdef inline bint is_withheld(const Spelt *spelt) noexcept nogil:
+    return spelt.count == 9 and memcmp(spelt.digit, WITHHELD_KEYS, 9) == 0
+
+
+cdef bint take_marks(const uint8_t *text, Py_ssize_t size, Spelt *spelt) noexcept nogil:
+    """Take digits with marks between them. No: what they are is for number_spelling to say."""
+    cdef int dots = 0
+    cdef int dashes = 0
+    cdef int before_dash = 0    # digits before the last dash or slash
+    cdef int before_dot = 0
+    cdef int before_space = 0   # before the first behind so many that it may end a number
+    cdef int count = 0
+    cdef Py_ssize_t index
+    cdef uint8_t character
+    spelt.plus = False
+    spelt.zero = -1
+    if size > TEXT_SIZE:
+        return False
+    for index in range(size):
+        character = text[index]
+        if c'0' <= character <= c'9':
+            if count == MAX_DIGITS:
+                return False
+            spelt.digit[count] = character - c'0'
+            count += 1
+        elif character == c'+':
+            if spelt.plus or count:
+                return False
+            spelt.plus = True
+        elif character == c')':
+            if spelt.zero < 0 and index > 1 and text[index - 1] == c'0' and text[index - 2] == c'(':
+                spelt.zero = count - 1
+        elif character == c'.':
+            dots += 1
+            before_dot = count
+        elif character == c'-' or character == c'/':
+            if character == c'/' and count >= MIN_CERTAIN:
+                return False
+            dashes += 1
+            before_dash = count
+        elif character == c' ':
+            if count >= MIN_CERTAIN and before_space == 0:
+                before_space = count
+        elif character != c'(':
+            return False
+    spelt.count = count
+    spelt.divided = dashes == 1 and before_dash >= MIN_CERTAIN
+    return not (
+        count == 0 or (before_space and count - before_space >= MIN_CERTAIN)
+        or (spelt.divided and count - before_dash >= MIN_CERTAIN)
+        or begins_or_ends_with_a_mark(text, size)
+        or (dashes == 2 and count <= 8)
+        or (dots and (dots != 2 or count <= 8)
+            and (dots == 3 or count <= 8 or before_dot >= count - 2))
+        or (count >= MIN_CERTAIN and is_one_digit(spelt.digit, count))
+        or is_withheld(spelt)
+    )
+
+
+cdef inline bint is_canonical(const Spelt *spelt, const uint8_t *text,
+                              PlainNumber *out) noexcept nogil:
+    """Whether E.164 text is read as it is; `out` then says so."""
+    cdef Digits number
+    take(&number, spelt.digit, spelt.count, INTERNATIONAL_)
+    if settle(&number, out) != ACCEPTED or number.count != spelt.count:
+        return False
+    if codes.has_pairs[number.code] or codes.old_lengths[number.code] >> number.count & 1:
+        return False
+    out.how = INTERNATIONAL_
+    out.tier = VALID_
+    out.length = spelt.count + 1
+    memcpy(out.text, text, out.length)
+    return True
+
+
+cdef void read_spelt(const Plan *plan, const Spelt *spelt, Digits *number,
+                     PlainNumber *out) noexcept nogil:
+    cdef Answer answer
+    cdef int written = 0
+    cdef int index
+    out.divided = spelt.divided
+    if spelt.zero < 0:
+        answer = read_keys(
+            plan, spelt.plus, spelt.digit, spelt.count, number, out
+        )
+    else:
+        answer = read_without_zero(
+            plan, spelt.plus, spelt.digit, spelt.count, spelt.zero, number, out
+        )
+    if answer != ACCEPTED:
+        if answer == CODE_MISSING:
+            out.how = NEEDS_CODE
+        return
+    if number.valid and codes.has_pairs[number.code]:
+        answer = renumber(number, out)
+        if answer == UNCERTAIN or answer == CODE_MISSING:
+            out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
+            return
+    out.how = number.how
+    if number.valid:
+        out.tier = VALID_
+    elif number.how != SHORT_ and number.how != NOT_FULL_:
+        answer = tier_of(number, out)
+        if answer != ACCEPTED:
+            out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
+            return
+    if number.how != SHORT_ and number.how != NOT_FULL_:
+        out.text[0] = c'+'
+        written = 1
+    for index in range(number.count):
+        out.text[written + index] = number.digit[index] + c'0'
+    out.length = written + number.count
+
+
 cdef class RegionReader:
     """Reads plain numbers as dialled in one region, or in none; made by reader_for."""
 
@@ -513,96 +636,18 @@ cdef class RegionReader:
 
         stored: of a list's row, whose tier is not asked for, and is VALID_ for a canonical number.
         """
-        cdef uint8_t digits[MAX_DIGITS]
+        cdef Spelt spelt
         cdef Digits number
-        cdef int count = 0
-        cdef bint plus = False
-        cdef int zero = -1  # the place of a (0)
-        cdef int dots = 0
-        cdef int dashes = 0
-        cdef int divided = 0    # digits before the last dash or slash
-        cdef int behind_dot = 0
-        cdef int spaced = 0   # digits before the first space behind so many that it may end a number
-        cdef Py_ssize_t index
-        cdef int written = 0
-        cdef uint8_t character
-        cdef Answer answer
         out.how = DECLINED_
         out.tier = NO_TIER
         out.old_form = 0
         out.length = 0
-        if size > TEXT_SIZE:
-            return
-        for index in range(size):
-            character = text[index]
-            if c'0' <= character <= c'9':
-                if count == MAX_DIGITS:
-                    return
-                digits[count] = character - c'0'
-                count += 1
-            elif character == c'+':
-                if plus or count:
-                    return
-                plus = True
-            elif character == c')':
-                if zero < 0 and index > 1 and text[index - 1] == c'0' and text[index - 2] == c'(':
-                    zero = count - 1
-            elif character == c'.':
-                dots += 1
-                behind_dot = count
-            elif character == c'-' or character == c'/':
-                if character == c'/' and count >= MIN_CERTAIN:
-                    return
-                dashes += 1
-                divided = count
-            elif character == c' ':
-                if count >= MIN_CERTAIN and spaced == 0:
-                    spaced = count
-            elif character != c'(':
+        if is_e164(text, size, &spelt):  # as most lists and carriers have it
+            if stored and is_canonical(&spelt, text, out):
                 return
-        # What these may be else, or what they are called, is for number_spelling to say.
-        if (
-            count == 0 or (spaced and count - spaced >= MIN_CERTAIN)
-            or (dashes == 1 and divided >= MIN_CERTAIN and count - divided >= MIN_CERTAIN)
-            or begins_or_ends_with_a_mark(text, size)
-            or (dashes == 2 and count <= 8)
-            or (dots and (dots != 2 or count <= 8) and (dots == 3 or count <= 8
-                                                        or behind_dot >= count - 2))
-            or (count >= MIN_CERTAIN and is_one_digit(digits, count))
-            or (count == 9 and memcmp(digits, WITHHELD_KEYS, 9) == 0)
-        ):
+        elif not take_marks(text, size, &spelt):
             return
-
-        if stored and plus and size == count + 1 and is_canonical(digits, count, out):
-            return
-        out.divided = dashes == 1 and divided >= MIN_CERTAIN
-        if zero < 0:
-            answer = read_keys(self.plan, plus, digits, count, &number, out)
-        else:
-            answer = read_without_zero(self.plan, plus, digits, count, zero, &number, out)
-        if answer != ACCEPTED:
-            if answer == CODE_MISSING:
-                out.how = NEEDS_CODE
-            return
-        if number.valid and codes.has_pairs[number.code]:
-            answer = renumber(&number, out)
-            if answer == UNCERTAIN or answer == CODE_MISSING:
-                out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
-                return
-        out.how = number.how
-        if number.valid:
-            out.tier = VALID_
-        elif number.how != SHORT_ and number.how != NOT_FULL_:
-            answer = tier_of(&number, out)
-            if answer != ACCEPTED:
-                out.how = NEEDS_CODE if answer == CODE_MISSING else DECLINED_
-                return
-        if number.how != SHORT_ and number.how != NOT_FULL_:
-            out.text[0] = c'+'
-            written = 1
-        for index in range(number.count):
-            out.text[written + index] = number.digit[index] + c'0'
-        out.length = written + number.count
+        read_spelt(self.plan, &spelt, &number, out)
 
 
 cdef dict _readers = {}
