@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
 
-EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd lookup_core/*.h) $(wildcard $(patsubst %.pxd,%.py,$(wildcard */*.pxd)))
+EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd */*.pxi lookup_core/*.h) $(wildcard $(patsubst %.pxd,%.py,$(wildcard */*.pxd)))
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
 	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file esl_service.connection \
