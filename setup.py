@@ -65,7 +65,7 @@ setup(
     packages=PACKAGES,
     package_dir={"": "."},
     package_data={
-        package: ["py.typed", "*.pyi", "*.pxd", "*.pxi", "*.pyx", "*.h", "*.txt", "*.csv", "sample_store/**"]
+        package: ["py.typed", "*.py[ix]", "*.px[di]", "*.h", "*.txt", "*.csv", "sample_store/**"]
         for package in PACKAGES
     },
     ext_modules=cythonize(
