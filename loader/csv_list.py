@@ -251,13 +251,14 @@ def check_regular(path: Path) -> None:
 
 def open_regular(path: Path) -> BufferedReader:
     """A file to read. Raises OSError, and StoreError for anything else, such as a named pipe."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _expect_regular(path, os.fstat(file.fileno()).st_mode)
+        # Before fdopen, which would name a directory by the number of what was opened.
+        _expect_regular(path, os.fstat(opened).st_mode)
+        return os.fdopen(opened, "rb")
     except BaseException:
-        file.close()
+        os.close(opened)
         raise
-    return file
 
 
 def _expect_regular(path: Path, mode: int) -> None:

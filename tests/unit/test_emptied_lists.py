@@ -78,6 +78,14 @@ LOSSES = [
 ]
 
 
+@pytest.mark.parametrize("name", ["lists/Default.csv", "callsieve.toml"])
+def test_a_directory_in_place_of_a_file_is_named(shell: Shell, name: str) -> None:
+    path = shell.directory / name
+    path.unlink()
+    path.mkdir()
+    assert f"{name}: expected a file, found a directory" in shell.run("reload", code=2).output
+
+
 @pytest.mark.parametrize("lose", LOSSES)
 def test_what_was_in_force_stays_and_everybody_says_so(
     shell: Shell, lose: Callable[[Path], None]
