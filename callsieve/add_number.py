@@ -13,7 +13,7 @@ from callsieve.stores import place_of
 from loader.change_log import Origin
 from loader.dangerous_entries import DangerousEntryError
 from loader.numbers import EntryError, read_entry
-from loader.store import BadValueError, Entry, StoreError, escaped, open_store
+from loader.store import BadValueError, Entry, StoreError, escaped, open_store, problem_of
 from lookup_core import CatalogError, SnapshotError
 
 ORIGIN = "flow block"
@@ -38,7 +38,7 @@ def _add(url: str, name: str, number: str, origin: Origin) -> tuple[str, str]:
     except BadValueError as error:
         return "refused: list", str(error)
     except (StoreError, CatalogError, SnapshotError, OSError) as error:
-        return "failed: store", str(error)
+        return "failed: store", problem_of(error)
     return outcome.value, f"asked for by {origin.who}"
 
 

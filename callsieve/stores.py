@@ -42,6 +42,7 @@ from loader.store import (
     UnknownListError,
     escaped,
     open_store,
+    problem_of,
     would_make,
 )
 from loader.undo import UndoReport
@@ -383,7 +384,7 @@ def reporting() -> Iterator[None]:
     except ValueError as error:
         fail(str(error), BAD_VALUE)
     except (StoreError, CatalogError, SnapshotError, OSError) as error:
-        fail(str(error), STORE_FAILED)
+        fail(problem_of(error), STORE_FAILED)
 
 
 def fail(text: str, code: int) -> NoReturn:

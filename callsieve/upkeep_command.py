@@ -9,7 +9,7 @@ from callsieve.upkeep import HELD_BACK
 from loader.held_back import as_it_is_held_back
 from loader.live_lists import LiveLists
 from loader.publishing import publish_if_changed
-from loader.store import StoreError, escaped
+from loader.store import StoreError, escaped, problem_of
 from lookup_core import CatalogError, SnapshotError
 
 
@@ -34,7 +34,7 @@ def upkeep(url: str) -> None:
             try:
                 _keep(place, name)
             except (StoreError, CatalogError, SnapshotError, OSError) as error:
-                problems.append(f"list {escaped(name)}: {error}")
+                problems.append(f"list {escaped(name)}: {problem_of(error)}")
                 if as_it_is_held_back(place.store, place.catalog, name) is None:
                     code = BAD_VALUE
         if problems:

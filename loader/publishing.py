@@ -19,7 +19,7 @@ from loader.held_back import (
 )
 from loader.key_table import count_distinct
 from loader.reading_version import reading_version
-from loader.store import Reject, Store, StoreError, UnknownListError, escaped
+from loader.store import Reject, Store, StoreError, UnknownListError, escaped, problem_of
 from lookup_core import JSON, Catalog, CatalogError, PublishedList, SnapshotError, readers
 
 RULES_DOCUMENT = "rules"
@@ -244,7 +244,7 @@ def publish_lists(
         except UnknownListError as error:
             problems.append(str(error))
         except (StoreError, CatalogError, SnapshotError, OSError) as error:
-            problems.append(f"list {escaped(name)}: {error}")
+            problems.append(f"list {escaped(name)}: {problem_of(error)}")
     return StoreReport(tuple(lists), tuple(withdrawn), None, tuple(problems))
 
 

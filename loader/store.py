@@ -486,6 +486,13 @@ def parse_expiry(text: str) -> datetime.datetime:
         ) from None
 
 
-def os_problem(error: OSError, path: Path) -> str:
-    """One line for a message: which file, what the system said."""
-    return f"{escaped(str(error.filename or path), 300)}: {error.strerror or error}"
+def os_problem(error: OSError, path: Path | None = None) -> str:
+    """One line for a message: which file, where that is known, and what the system said."""
+    what = error.strerror or str(error)
+    name = error.filename or path
+    return f"{escaped(str(name), 300)}: {what}" if name else what
+
+
+def problem_of(error: Exception) -> str:
+    """One line for a message, without Python's words for what the system said."""
+    return os_problem(error) if isinstance(error, OSError) else str(error)

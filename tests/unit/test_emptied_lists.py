@@ -86,6 +86,15 @@ def test_a_directory_in_place_of_a_file_is_named(shell: Shell, name: str) -> Non
     assert f"{name}: expected a file, found a directory" in shell.run("reload", code=2).output
 
 
+def test_what_the_system_says_of_a_snapshot_is_told_without_pythons_words(shell: Shell) -> None:
+    counter = shell.directory / "snapshots" / "counter"
+    counter.unlink()
+    counter.mkdir()
+    output = shell.run("add", "Default", "600100299", code=5).output
+    assert f"error: {counter}: Is a directory" in output
+    assert "Errno" not in output + shell.run("reload", code=None).output
+
+
 @pytest.mark.parametrize("lose", LOSSES)
 def test_what_was_in_force_stays_and_everybody_says_so(
     shell: Shell, lose: Callable[[Path], None]
