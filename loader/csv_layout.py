@@ -25,7 +25,7 @@ from loader.key_table import KeyTable
 from loader.number_rules import in_region
 from loader.numbers import read_entry
 from loader.plain_rows import PlainReader
-from loader.store import escaped, quoted
+from loader.store import quoted
 
 DELIMITERS = ",;\t|"
 QUOTES = {"double": '"', "single": "'", "none": ""}
@@ -144,7 +144,7 @@ def read_layout(
         rows = [row for row in rows if row.line > 1]
     table = _table(rows, wanted.mapping, region)
     if table is None:
-        raise ImportFileError(f"{escaped(str(file), 300)}: expected rows of CSV, found none")
+        raise ImportFileError("expected rows of CSV, found none")
     header, below, first = table
     width = len(first.cells)
     if not header:

@@ -70,6 +70,8 @@ def find_encoding(file: Path, wanted: str | None = None) -> Encoding:
             return Encoding("utf-16-le" if codec == "utf-16" else codec)
         if found is None:
             found = _by_zeros(start)
+        if found is None and b"\0" in start:
+            raise ImportFileError("expected rows of text or a workbook, found a binary file")
         if found is None:
             data.seek(0)
             found = _by_letters(data)

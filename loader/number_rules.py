@@ -47,7 +47,7 @@ _WITHHELD_KEYS = frozenset({"266696687", "+266696687"})
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|\$\{")
 _SCHEME = re.compile(r"(tel|sips?):\s*", re.IGNORECASE)
 # Behind a ; stands a parameter's name: another number is none.
-_PARAMETERS = re.compile(r"\s*;\s*(?:[A-Za-z]|$)")
+_PARAMETERS = re.compile(r";\s*(?:[A-Za-z]|$)")
 _PHONE_CONTEXT = re.compile(
     r";phone-context=(\+[.()-]*\d[\d.()-]*)(?:[;@]|$)", re.IGNORECASE | re.ASCII
 )

@@ -479,6 +479,8 @@ def parse_expiry(text: str) -> datetime.datetime:
             moment = datetime.datetime.fromisoformat(text)
         else:
             raise ValueError
+        if moment.year == datetime.MAXYEAR:  # 9999-12-31 is for ever in many exports
+            return moment.replace(tzinfo=datetime.UTC)
         return moment.astimezone(datetime.UTC)
     except (ValueError, OverflowError):
         raise BadValueError(

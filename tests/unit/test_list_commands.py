@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -471,3 +472,17 @@ def test_what_was_repaired_and_what_is_in_no_range_is_said(shell: Shell) -> None
     assert "in no range that is in use" in shell.run("add", "Default", "+15552345678").output
     output = shell.run("add", "Default", "+15552345679", "--only-valid", code=2).output
     assert "without --only-valid it is taken" in output
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/Los_Angeles", "UTC"])
+def test_the_last_day_of_the_calendar_is_for_ever_in_every_time_zone(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        shell.run("add", "Default", "600100200", "--expires", "9999-12-31")
+        assert shell.published().match("+48600100200")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
