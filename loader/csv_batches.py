@@ -90,9 +90,10 @@ class CsvBatches:
             raise BrokenLogError(f"change log: expected a SHA-256, found {quoted(sha256)}")
         return self._directory / f"{sha256}.toml"
 
-    def rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+    def rows(self, batch: Batch, part: Part, region: str | None) -> Iterator[Entry | Reject]:
+        """region: of the list. Only a list that was removed has rows that were written by hand."""
         if getattr(batch, part) is not None:
-            yield from ListFile(self.path(batch.id, part), None)
+            yield from ListFile(self.path(batch.id, part), region)
 
     def find(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
         """The entries that are this number or a prefix of it."""

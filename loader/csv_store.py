@@ -343,8 +343,10 @@ class CsvStore:
             raise
         return batch
 
-    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
-        return self._batches.rows(batch, part)
+    def batch_rows(
+        self, batch: Batch, part: Part, region: str | None = None
+    ) -> Iterator[Entry | Reject]:
+        return self._batches.rows(batch, part, region)
 
     def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
         return self._batches.find(batch, part, number)

@@ -55,6 +55,11 @@ def moment_of(microseconds_: int) -> datetime.datetime:
     return _EPOCH + datetime.timedelta(microseconds=microseconds_)
 
 
+def longer(one: bytes, other: bytes) -> bytes:
+    """The later of two expiries."""
+    return NO_EXPIRY if NO_EXPIRY in (one, other) else max(one, other, key=_EXPIRY.unpack)
+
+
 def end_of(field: bytes, expiry: bytes) -> tuple[int, int]:
     """The packed entry and its end in microseconds since 1970."""
     return int.from_bytes(field, "big"), int.from_bytes(expiry, "big", signed=True)

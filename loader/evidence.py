@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from loader.attached_list import Attached
 from loader.change_log import Record, read_records
+from loader.number_forms import as_read, present_form
 from loader.store import Entry, Store, covers
 
 
@@ -38,14 +39,16 @@ def events(store: Store, number: str) -> Iterator[Event]:
     for record in read_records(store.log_lines()):
         change = record.change
         if change.number is not None:
-            if covers(change.number, number):
-                yield Event(record, change.number, change.before, change.after)
+            entry = present_form(change.number)
+            if covers(entry, number):
+                before, after = (one and as_read(one) for one in (change.before, change.after))
+                yield Event(record, entry, before, after)
         elif change.batch is not None:
             store.check_batch(change.batch)
-            before = _by_number(store.find_in_batch(change.batch, "before", number))
-            after = _by_number(store.find_in_batch(change.batch, "after", number))
-            for entry in sorted(before.keys() | after.keys()):
-                yield Event(record, entry, before.get(entry), after.get(entry))
+            had = _by_number(store.find_in_batch(change.batch, "before", number))
+            got = _by_number(store.find_in_batch(change.batch, "after", number))
+            for entry in sorted(had.keys() | got.keys()):
+                yield Event(record, entry, had.get(entry), got.get(entry))
 
 
 def unlogged(

@@ -49,7 +49,7 @@ def publish_changes(
             follows = published.info.get("version") == step.before
             generations = published.generation - published.base
             if follows and changes is not None and generations < UNKEPT_GENERATIONS:
-                return live.change(name, fields, now, step.after)
+                return live.change(name, fields, now, {"version": step.after})
     try:
         # Of a change that was meant, nothing is held back.
         return publish_list(store, catalog, name, region, now, accept=follows)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from loader.entry_fields import NO_EXPIRY, end_of, expiry_from, microseconds, number_of
 from loader.publishing import ListReport, list_info, next_expiry
 from loader.store import is_prefix
-from lookup_core import Catalog, PublishedList
+from lookup_core import JSON, Catalog, PublishedList
 
 # Generations over one base file. A change costs the more, the more there are; folding a list of
 # ten million numbers takes some seconds of a core.
 MOST_GENERATIONS = 1000
+NO_INFO: Mapping[str, JSON] = {}
 
 
 class LiveLists:
@@ -28,15 +29,16 @@ class LiveLists:
         name: str,
         changes: Mapping[bytes, bytes | None],
         now: datetime.datetime,
-        version: str | None = None,
+        more_info: Mapping[str, JSON] = NO_INFO,
     ) -> ListReport:
         """Publish a few changes of a list.
 
-        changes: field -> expiry, None for one taken out. version: the store's, after them.
+        changes: field -> expiry, None for one taken out. more_info: what else is new of the list,
+        such as the store's version after them.
         """
         added = {f: e for f, e in changes.items() if e is not None and not is_over(e, now)}
         removed = [number_of(field) for field in changes if field not in added]
-        return self._published(name, added, removed, now, version)
+        return self._published(name, added, removed, now, more_info)
 
     def has_expired(self, name: str, now: datetime.datetime) -> bool:
         """Whether something in the list is published whose time is over."""
@@ -70,7 +72,7 @@ class LiveLists:
         added: Mapping[bytes, bytes],
         removed: Sequence[str],
         now: datetime.datetime,
-        version: str | None = None,
+        more_info: Mapping[str, JSON] = NO_INFO,
     ) -> ListReport:
         """Publish a list with these fields (and when they end) and without those entries."""
         found = self._found(name)
@@ -81,9 +83,7 @@ class LiveLists:
         entries += sum(not has_entry(number_of(field)) for field in added)
         entries -= sum(map(has_entry, removed))
         rejects = int(str(found.info["rejects"]))
-        info = {**found.info, **list_info(entries, rejects, now)}
-        if version is not None:
-            info["version"] = version
+        info = {**found.info, **list_info(entries, rejects, now), **more_info}
         add, add_prefixes = numbers_and_prefixes(lasting)
         remove, remove_prefixes = numbers_and_prefixes(removed)
         generation = self._catalog.change(

@@ -14,7 +14,7 @@ from loader.change_log import BATCH_ID, PARTS, Batch, BatchFile, BrokenLogError,
 from loader.entry_fields import FIELD_BYTES, BadRecordError
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient
-from loader.redis_records import entry_of
+from loader.redis_records import entry_of, is_readable
 from loader.store import Entry, Reject, quoted
 
 _LENGTH_BYTES = 2
@@ -75,6 +75,10 @@ class RedisBatches:
                 yield entry_of(field, value)
             except BadRecordError as error:
                 yield Reject(at, f"{field!r} {value!r}", str(error))
+
+    def readable(self, batch: Batch, part: Part) -> Iterator[tuple[bytes, bytes]]:
+        """Field and value of the rows that rows() can read, as they are stored."""
+        return (row for row in self._raw(batch, part) if is_readable(*row))
 
     def check(self, batch: Batch) -> None:
         """Raises BrokenLogError when the rows are not those that were recorded."""

@@ -13,19 +13,21 @@ from itertools import groupby, islice
 from loader.change_log import PARTS, Batch, BatchDetails, BatchFile, new_batch_id, this_process
 from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
-from loader.entry_fields import FIELD_BYTES, field_of
+from loader.edit_table import entry_key_of
+from loader.entry_fields import FIELD_BYTES, field_of, number_of
 from loader.key_table import KeyTable
 from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
+from loader.number_forms import as_read
 from loader.plain_rows import PlainReader
 from loader.redis_batches import BatchPart, RedisBatches
 from loader.redis_buckets import Buckets, Change, Head, LookAgainError, Recorded
 from loader.redis_client import RedisClient
+from loader.redis_lines import fields_of_line, longest, present_field, stored
 from loader.redis_log import RedisLog
-from loader.redis_records import entry_of, is_readable, value_of
+from loader.redis_records import is_readable, value_of
 from loader.redis_staging import ListLock, Staging, sweep
 from loader.store import AddOutcome, Entry, StoreError, quoted
-from loader.undo import take_back
 
 # Numbers that one step sets: 0.05 s in which Redis does nothing else, and 80 KB in the stream.
 STEP = 5_000
@@ -94,7 +96,7 @@ class RedisEdit:
 
     def put(self, entry: Entry, keep_expiry: bool = False) -> None:
         """As Edit.put. Raises BadValueError, StoreError."""
-        self._waiting.append((checked(entry), keep_expiry))
+        self._waiting.append((as_read(checked(entry)), keep_expiry))
         if len(self._waiting) >= STEP:
             self._weigh()
 
@@ -103,25 +105,55 @@ class RedisEdit:
 
     def current(self, number: str) -> Entry | None:
         self._weigh()
-        field = field_of(number)
-        value = self._values([field]).get(field)
-        return None if value is None else entry_of(field, value)
+        found = longest(self._stored(number).values())
+        return None if found is None else as_read(found)
 
     def write(self, new: Entry, old: Entry | None) -> None:
         self._weigh()
         self._counts[AddOutcome.ADDED if old is None else AddOutcome.UPDATED] += 1
-        self._set({field_of(new.number): value_of(checked(new))})
+        new = as_read(checked(new))
+        values: Values = dict.fromkeys(self._stored(new.number)) if old else {}
+        self._set(values | {field_of(new.number): value_of(new)})
 
     def drop(self, old: Entry) -> None:
         self._weigh()
-        field = field_of(old.number)
         self._removed += 1
-        self._set({field: None})
-        self._dropped.add(field)
+        self._set(dict.fromkeys(self._stored(old.number)))
 
     def take_back(self, batch: Batch, left: KeyTable) -> int:
-        rows = RedisBatches(self._client, self._buckets)
-        return take_back(self, rows.rows(batch, "after"), rows.rows(batch, "before"), left)
+        """By the fields as they were stored: a batch of an older version may have several forms of
+        a number, each with a row of its own.
+        """
+        self._weigh()
+        batches = RedisBatches(self._client, self._buckets)
+        taken = KeyTable()  # lines that are as the batch left them
+        rows = batches.readable(batch, "after")
+        while some := dict(islice(rows, STEP)):
+            values = self._values(list(some))
+            for field, value in some.items():
+                (taken if values.get(field) == value else left).add(_key_of_line(field))
+            same = {field for field, value in some.items() if values.get(field) == value}
+            self._removed += len(same)
+            self._set(dict.fromkeys(same))
+        count = 0
+        rows = batches.readable(batch, "before")
+        while some := dict(islice(rows, STEP)):
+            lines = {field: fields_of_line(number_of(field)) for field in some}
+            values = self._values([field for line in lines.values() for field in line])
+            new: Values = {}
+            for field, value in some.items():
+                key = _key_of_line(field)
+                if left.has(key):
+                    continue
+                if taken.has(key) or not stored(lines[field], values):
+                    new[field] = value
+                    taken.add(key)
+                else:
+                    left.add(key)
+            count += len(new)
+            self._counts[AddOutcome.ADDED] += len(new)
+            self._set(new)
+        return count
 
     def commit(self, details: BatchDetails) -> Batch | None:
         prepared = self._prepare()
@@ -174,20 +206,27 @@ class RedisEdit:
         if not self._waiting:
             return
         entries, self._waiting = self._waiting, []
-        known = self._values([field_of(entry.number) for entry, _ in entries])
+        # What is put here is put in the present form.
+        fields_of = (lambda number: (field_of(number),)) if self._was_empty else fields_of_line
+        lines = [fields_of(entry.number) for entry, _ in entries]
+        known = self._values([field for line in lines for field in line])
         new: Values = {}
-        for entry, keep_expiry in entries:
-            field = field_of(entry.number)
-            value = new.get(field, known.get(field))
-            old = entry_of(field, value) if value is not None else None
+        current = dict(known)
+        for (entry, keep_expiry), line in zip(entries, lines, strict=True):
+            there = stored(line, current)
+            last = longest(there.values())
+            old = as_read(last) if last else None
             wanted = merged(old, entry, keep_expiry)
             if wanted == old:
                 self._counts[AddOutcome.PRESENT] += 1
                 if self._replace:
-                    new[field] = value
+                    new |= {field: current[field] for field in there}
                 continue
             self._counts[AddOutcome.ADDED if old is None else AddOutcome.UPDATED] += 1
-            new[field] = value_of(wanted)
+            for field in there:
+                new[field] = None
+                del current[field]
+            new[line[0]] = current[line[0]] = value_of(wanted)
         if self._staging and not self._replace:
             self._before |= {f: known.get(f) for f in new if f not in self._pending}
         self._set(new)
@@ -196,6 +235,7 @@ class RedisEdit:
         self._prepared = None
         self._pending |= values
         self._dropped -= values.keys()
+        self._dropped |= {field for field, value in values.items() if value is None}
         if len(self._pending) >= STEP:
             self._make_pending()
         elif time.monotonic() - self._renewed > RENEW_SECONDS:
@@ -222,6 +262,11 @@ class RedisEdit:
             there = before | self._staging.read([field for field in some if field not in before])
             self._staging.change({field: Change(there.get(field), values[field]) for field in some})
             self._touched.extend(int.from_bytes(field, "big") for field in some)
+
+    def _stored(self, number: str) -> dict[bytes, Entry]:
+        """What the list is to have of the number's line, as redis_lines.stored() has it."""
+        line = fields_of_line(number)
+        return stored(line, self._values(line))
 
     def _values(self, fields: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values that the list is to have, of these fields."""
@@ -311,3 +356,7 @@ class RedisEdit:
         rows = iter(self._buckets.rows(self._head()))
         while some := dict(islice(rows, STEP)):
             yield some
+
+
+def _key_of_line(field: bytes) -> int:
+    return entry_key_of(number_of(present_field(field)))

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from loader.change_log import Batch, Origin, new_batch_id, this_process
 from loader.change_log import Change as Logged
-from loader.entry_fields import BadRecordError, field_of
+from loader.entry_fields import BadRecordError
 from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
+from loader.number_forms import as_read
 from loader.redis_batches import RedisBatches, hashed
 from loader.redis_buckets import (
     Buckets,
@@ -21,6 +22,7 @@ from loader.redis_buckets import (
 )
 from loader.redis_client import RedisClient
 from loader.redis_edit import RedisEdit
+from loader.redis_lines import fields_of_line, longest, stored
 from loader.redis_log import RedisLog
 from loader.redis_records import entry_of, value_of
 from loader.redis_scripts import REMOVE_LIST
@@ -48,37 +50,43 @@ class RedisList:
         origin: Origin | None,
         weigh: Callable[[Entry | None, Entry], object] | None,
     ) -> AddOutcome:
-        entry = checked(entry)
-        field = field_of(entry.number)
+        entry = as_read(checked(entry))
+        line = fields_of_line(entry.number)
         origin = origin or this_process()
 
         def step(head: Head) -> AddOutcome:
-            value = self._buckets.read(self._name, head, [field]).get(field)
-            old = entry_of(field, value) if value is not None else None
+            values = self._buckets.read(self._name, head, line)
+            there = stored(line, values)
+            logged_old = longest(there.values())
+            old = as_read(logged_old) if logged_old else None
             new = merged(old, entry)
             if new == old:
                 return AddOutcome.PRESENT
             if weigh:
                 weigh(old, new)
-            logged = Logged(self._name, "update" if old else "add", new.number, old, new)
-            self._change(head, field, Change(value, value_of(new)), logged, origin)
+            logged = Logged(self._name, "update" if old else "add", new.number, logged_old, new)
+            changes = {field: Change(values[field], None) for field in there}
+            changes[line[0]] = Change(values.get(line[0]), value_of(new))
+            self._change(head, changes, logged, origin)
             self._buckets.grow(head.id)
             return AddOutcome.UPDATED if old else AddOutcome.ADDED
 
         return self._done(step)
 
     def remove(self, number: str, origin: Origin | None) -> tuple[Entry, ...]:
-        field = field_of(number)
+        line = fields_of_line(number)
         origin = origin or this_process()
 
         def step(head: Head) -> tuple[Entry, ...]:
-            value = self._buckets.read(self._name, head, [field]).get(field)
-            if value is None:
+            values = self._buckets.read(self._name, head, line)
+            there = stored(line, values)
+            old = longest(there.values())
+            if old is None:
                 return ()
-            old = entry_of(field, value)
-            logged = Logged(self._name, "remove", number, old)
-            self._change(head, field, Change(value, None), logged, origin)
-            return (old,)
+            logged = Logged(self._name, "remove", old.number, old)
+            changes = {field: Change(values[field], None) for field in there}
+            self._change(head, changes, logged, origin)
+            return tuple(map(as_read, there.values()))
 
         return self._done(step)
 
@@ -98,7 +106,7 @@ class RedisList:
         head = self.head()
         for at, (field, value) in enumerate(self._buckets.rows(head), 1):
             try:
-                yield entry_of(field, value)
+                yield as_read(entry_of(field, value))
             except BadRecordError as error:
                 yield Reject(at, f"{field!r} {value!r}", str(error))
         self._expect_current(head)
@@ -153,10 +161,10 @@ class RedisList:
         raise UnknownListError(f"list {quoted(self._name)}: expected one of {', '.join(names)}")
 
     def _change(
-        self, head: Head, field: bytes, change: Change, logged: Logged, origin: Origin
+        self, head: Head, changes: dict[bytes, Change], logged: Logged, origin: Origin
     ) -> None:
         step = self._log.next(logged, origin)
-        self._buckets.change(self._name, head, {field: change}, Recorded(step))
+        self._buckets.change(self._name, head, changes, Recorded(step))
 
     def _expect_current(self, head: Head) -> None:
         """Raises StoreError when the list that was read is no longer the one in use."""

@@ -91,7 +91,8 @@ class Node(Generic[T]):
                         " older file does" + NOTHING_TAKEN
                     ) from None
                 changed = dict.fromkeys(state.lists, WHOLE)
-            return self._publish(state, changed | dict.fromkeys(position.stale, WHOLE), now)
+            anew = [*position.stale, *self._lists.read_otherwise()]
+            return self._publish(state, changed | dict.fromkeys(anew, WHOLE), now)
 
     def reread(self, names: Iterable[str], now: datetime.datetime) -> StoreReport[T]:
         """As catch_up(), and publish these lists again from all that the store has of them."""

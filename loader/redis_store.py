@@ -21,11 +21,13 @@ from loader.entry_fields import field_of
 from loader.list_keys import ListKeys, list_keys
 from loader.new_rules import new_rules
 from loader.node_directory import NodeDirectory
+from loader.number_forms import as_read
 from loader.redis_batches import RedisBatches
 from loader.redis_buckets import Buckets
 from loader.redis_client import RedisClient, StoreUnreachableError
 from loader.redis_edit import RedisEdit
 from loader.redis_feed import NO_CHANGE
+from loader.redis_lines import fields_of_line, stored
 from loader.redis_list import RedisList
 from loader.redis_log import RedisLog
 from loader.redis_records import entry_of
@@ -327,25 +329,34 @@ class RedisStore:
         self.check()
         return self._log.lines()
 
-    def batch_rows(self, batch: Batch, part: Part) -> Iterator[Entry | Reject]:
+    def batch_rows(
+        self,
+        batch: Batch,
+        part: Part,
+        region: str | None = None,  # noqa: ARG002
+    ) -> Iterator[Entry | Reject]:
         return self._batches.rows(batch, part)
 
     def find_in_batch(self, batch: Batch, part: Part, number: str) -> Iterator[Entry]:
         for row in self._batches.rows(batch, part):
-            if isinstance(row, Entry) and covers(row.number, number):
-                yield row
+            if isinstance(row, Entry) and covers((entry := as_read(row)).number, number):
+                yield entry
 
     def check_batch(self, batch: Batch) -> None:
         self._batches.check(batch)
 
     def find(self, number: str, region: str | None) -> Iterator[tuple[str, Entry]]:  # noqa: ARG002
-        fields = [field_of(check_number(number))]
+        line = fields_of_line(check_number(number))
+        above: list[bytes] = []
         if number.startswith("+"):
             ends = range(2, min(len(number.rstrip("*")), MAX_PREFIX_CHARACTERS) + 1)
-            fields += [field_of(prefix) for end in ends if (prefix := f"{number[:end]}*") != number]
+            above = [field_of(prefix) for end in ends if (prefix := f"{number[:end]}*") != number]
         for name in self.list_names():
-            for field, value in sorted(self.list(name).read(fields).items()):
-                yield name, entry_of(field, value)
+            values = self.list(name).read([*line, *above])
+            found = stored(line, values)
+            found |= {field: entry_of(field, values[field]) for field in above if field in values}
+            for _, entry in sorted(found.items()):
+                yield name, as_read(entry)
 
     # Rules
 

@@ -270,9 +270,11 @@ class Store(Protocol):
         """
 
     def batch_rows(
-        self, batch: "Batch", part: Literal["before", "after"]
+        self, batch: "Batch", part: Literal["before", "after"], region: str | None = None
     ) -> Iterator[Entry | Reject]:
-        """The rows of a batch; each number once in each part."""
+        """The rows of a batch; each number once in each part. But a list that was removed may have
+        rows that were written by hand, national ones and several of a number; region: its own.
+        """
 
     def find_in_batch(
         self, batch: "Batch", part: Literal["before", "after"], number: str

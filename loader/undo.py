@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from loader.change_log import Batch, BatchDetails, Origin, Record, read_records
 from loader.edit_table import entry_key_of
 from loader.key_table import KeyTable
+from loader.number_forms import as_read
 from loader.store import NAMED_REJECTS, BadValueError, Edit, Entry, Reject, Store, quoted
 
 
@@ -73,10 +74,15 @@ def _undone(
     with store.edit(name, region) as edit:
         left = KeyTable()
         if batch is None:
-            after, before = ((entry,) if entry else () for entry in (change.after, change.before))
+            after, before = (
+                (as_read(entry),) if entry else () for entry in (change.after, change.before)
+            )
             report.restored = take_back(edit, after, before, left)
         elif batch.after is None and change.what == "remove list":
-            report.restored = take_back(edit, (), store.batch_rows(batch, "before"), left)
+            # The rows may be written by hand, and of an older version.
+            rows = store.batch_rows(batch, "before", change.region or region)
+            had = (row if isinstance(row, Reject) else as_read(row) for row in rows)
+            report.restored = take_back(edit, (), had, left)
         else:
             report.restored = edit.take_back(batch, left)
         report.removed = edit.removed
@@ -94,7 +100,7 @@ def take_back(
 
     after, before: the rows of the batch.
     """
-    restored = 0
+    restored = KeyTable()
     for given in after:
         if isinstance(given, Reject):
             continue
@@ -103,14 +109,17 @@ def take_back(
         else:
             left.add(entry_key_of(given.number))
     for had in before:
-        if isinstance(had, Reject) or left.has(entry_key_of(had.number)):
+        if isinstance(had, Reject):
+            continue
+        key = entry_key_of(had.number)
+        if left.has(key) or restored.has(key):  # a file may have several rows of one number
             continue
         if edit.current(had.number) is None:
             edit.write(had, None)
-            restored += 1
+            restored.add(key)
         else:
-            left.add(entry_key_of(had.number))
-    return restored
+            left.add(key)
+    return len(restored)
 
 
 def _find(store: Store, identity: str) -> Record:

@@ -158,7 +158,7 @@ def no_plain_rows() -> Iterator[None]:
 
 def take_back_in_python(edit: csv_edit.CsvEdit, batch: Batch, left: KeyTable) -> int:
     rows = edit._batches.rows
-    return take_back(edit, rows(batch, "after"), rows(batch, "before"), left)
+    return take_back(edit, rows(batch, "after", None), rows(batch, "before", None), left)
 
 
 @contextmanager

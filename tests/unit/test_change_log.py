@@ -233,6 +233,22 @@ def test_undo_of_a_replaced_list_and_of_a_removed_one(shell: Shell) -> None:
     assert in_the_lists(store) == before == by_the_log(store)
 
 
+@pytest.mark.parametrize("region", ["PL", "DE"])
+def test_undo_of_a_removed_list_reads_rows_written_by_hand(shell: Shell, region: str) -> None:
+    rows = ["600100200,,by hand", "600 100 200,,again", "22 123 45 67,,", "+48600100201,,"]
+    shell.run("list", "create", "Other", "--region", region)
+    shell.write("lists/Other.csv", "\n".join(["number,date,description", *rows, ""]))
+    before = in_the_lists(CsvStore(shell.directory))["Other"]
+    shell.run("list", "remove", "Other")
+    removal = records(shell)[-1]["batch"]
+    assert isinstance(removal, dict)
+    output = shell.run("undo", removal["id"]).output
+    after = in_the_lists(CsvStore(shell.directory))["Other"]
+    assert after.keys() == before.keys()
+    assert len(after) == 3
+    assert "3 put back" in output, output
+
+
 def test_undo_of_an_unknown_batch(shell: Shell) -> None:
     assert "there is none of that name" in shell.run("undo", "20260101-000000-0000", code=2).output
     assert "there is none" in shell.run("undo", "../../etc/passwd", code=2).output
