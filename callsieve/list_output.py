@@ -65,7 +65,8 @@ def entry_json(entry: Entry, now: datetime.datetime) -> dict[str, Any]:
 
 
 def local_time(moment: datetime.datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    zone = datetime.UTC if moment.year == datetime.MAXYEAR else None  # no later time can be told
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def print_json_list(name: str, entries: Iterator[dict[str, Any]], rejects: list[Reject]) -> None:

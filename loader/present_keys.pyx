@@ -1,5 +1,6 @@
 """Packed numbers read anew: a list that was filled by an older reading has some in old forms."""
 
+cimport cython
 from libc.stdint cimport uint8_t, uint64_t
 
 from loader.numbering_plans cimport load_calling_code
@@ -7,6 +8,8 @@ from loader.plain_numbers cimport DECLINED_, NEEDS_CODE, PlainNumber, RegionRead
 from lookup_core.packing cimport MAX_TEXT, is_e164, pack_chars, pack_text, unpack_chars, unpack_key
 
 
+@cython.boundscheck(False)
+@cython.wraparound(False)
 def read_keys_anew(keys, present_form) -> int:
     """Put the present form of each number in its place; how many were in another.
 
@@ -16,7 +19,7 @@ def read_keys_anew(keys, present_form) -> int:
     cdef uint64_t[::1] given = keys
     cdef RegionReader reader = reader_for(None)
     cdef PlainNumber number
-    cdef uint64_t key
+    cdef uint64_t key = 0
     cdef char text[MAX_TEXT]
     cdef Py_ssize_t at, length
     cdef Py_ssize_t changed = 0

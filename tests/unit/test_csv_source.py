@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.csv_source import find_encoding, open_source
+from loader.csv_source import ImportFileError, find_encoding, open_source
 from loader.encodings import ENCODINGS
 
 POLISH = "Imię;Telefon\nZażółć gęślą jaźń;600100200\nŁódź, Ćmielów;600100201\n"
