@@ -21,6 +21,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _ASCII = bytes(range(128))
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x1a\x1b")
 _WORD_OF_HIGH = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z])")
 _BAD = "callsieve-unreadable"
 
@@ -70,12 +71,17 @@ def find_encoding(file: Path, wanted: str | None = None) -> Encoding:
             return Encoding("utf-16-le" if codec == "utf-16" else codec)
         if found is None:
             found = _by_zeros(start)
-        if found is None and b"\0" in start:
+        if found is None and _is_binary(start):
             raise ImportFileError("expected rows of text or a workbook, found a binary file")
         if found is None:
             data.seek(0)
             found = _by_letters(data)
         return found
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether more than one byte in twenty is a control character; one bad row is a reject."""
+    return 20 * (len(start) - len(start.translate(None, _CONTROLS))) > len(start)
 
 
 def _by_zeros(start: bytes) -> Encoding | None:

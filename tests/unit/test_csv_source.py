@@ -144,7 +144,7 @@ def test_the_hash_is_of_the_file(tmp_path: Path) -> None:
         assert source.sha256 == hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.parametrize("data", [b"PK\x05\x06" + bytes(18), bytes(range(256)) * 20, b"600\0" * 9])
+@pytest.mark.parametrize("data", [b"PK\x05\x06" + bytes(18), bytes(range(256)) * 20])
 def test_a_binary_file_is_no_text(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "numbers.csv"
     file.write_bytes(data)
