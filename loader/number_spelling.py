@@ -56,6 +56,7 @@ _ADDRESS = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::\d+)?")
 _CROSSED_OUT = re.compile(r"(?:/|[!;~>-]) *[/!;~>-]* *[+(\d]")
 _SEPARATORS = re.compile(r"[;,|&/]|\s(?:or|and|lub|oder|und|ou|et|o|y|e|i)\s", re.IGNORECASE)
 _MASKED = re.compile(r"[+(]?[\d][\d .()-]*[*xX?_\u2022\u25cf\u2026#]{2,}[ .()-]*\d[\d .()-]*")
+_SHORT_WITH_MARKS = re.compile(r"[\d .,/()~-]+")
 _DIVISION = re.compile(r"[-/]")
 
 
@@ -127,6 +128,16 @@ def spelled(text: str) -> Spelling:
     without_zero = text.replace("(0)", "", 1).translate(_BETWEEN) if "(0)" in text else ""
     before, behind = (_digits(part) >= _MIN_NUMBER for part in _ends(text))
     return Spelling(keys, without_zero, extension, repaired, before, before and behind)
+
+
+def is_plain_short(text: str) -> bool:
+    """Whether a text that was read as a short number is not its digits with marks or more behind.
+
+    Marks group the digits of full numbers. In 1000.0, 100,101 or 2/50 they are something else.
+    """
+    text, _ = _repaired(plain_marks(text).strip())
+    is_marked = _SHORT_WITH_MARKS.fullmatch(text) and not text.isdecimal()
+    return not is_marked and not _EXTENSION.search(text)
 
 
 def _repaired(text: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ from loader.number_rules import (
     in_region,
     read,
 )
-from loader.number_spelling import squeeze
+from loader.number_spelling import is_plain_short, squeeze
 from loader.plain_numbers import TIERS, read_plain
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
@@ -163,6 +163,9 @@ def read_entries(text: str, region: str | None, *, extensions: bool = False) -> 
     if result.tier != "valid" and (numbers := _expanded(text, known)):
         return EntryReading(numbers, _least_in_use(numbers))
     problem = _entry_problem(result, known, extensions)
+    is_short = result.kind == "dialled" and result.how != FILLER
+    if problem is None and is_short and not is_plain_short(text):
+        problem = "a short number is its digits alone, without marks or more behind them"
     if problem is not None:
         raise _entry_error(text, problem)
     assert result.number

@@ -116,6 +116,19 @@ def test_spellings_that_only_look_so_are_numbers(text: str, region: str) -> None
     assert read_entries(text, region).tier == "valid"
 
 
+SHORT_WITH_MARKS = ["1000.0", "1,50", "100,101", "100 101", "12/11", "3.14", "1000 ext 5", "0.0"]
+
+
+@pytest.mark.parametrize("text", SHORT_WITH_MARKS)
+def test_marks_do_not_join_what_is_no_full_number_into_an_extension(text: str) -> None:
+    assert "a short number is its digits alone" in read(text, "PL")
+
+
+@pytest.mark.parametrize("text", ["1000", " 1000 ", "'1000", '="1000"', "sip:1000@10.0.0.1"])
+def test_an_extension_in_digits_alone_is_taken(text: str) -> None:
+    assert read(text, "PL") == ("1000",)
+
+
 LETTERS = [
     ("1-800-FLOWERS", "US", "on a keypad they would be +18003569377"),
     ("0800 CALLME1", "GB", "letters are not digits"),
@@ -166,6 +179,10 @@ def test_digits_without_a_region_are_no_foreign_number(text: str) -> None:
 @pytest.mark.parametrize("text", ["0000000000", "000000000", "1111111111", "99999999"])
 def test_what_callers_without_a_number_send_can_be_listed(text: str) -> None:
     assert read(text, "PL") == (text,)
+
+
+def test_what_callers_without_a_number_send_may_have_marks() -> None:
+    assert read("000-000-0000", "PL") == ("0000000000",)
 
 
 def test_the_keys_of_the_word_anonymous_are_no_number() -> None:
