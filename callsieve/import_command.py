@@ -71,7 +71,8 @@ assert set(DELIMITER_NAMES.values()) == set(DELIMITERS)
     "date_formats",
     multiple=True,
     metavar="FORMAT",
-    help="How days are written, such as DD.MM.YYYY or M/D/YY, or excel for serial days."
+    help="How days are written, such as DD.MM.YYYY or M/D/YY, or excel for serial days; more"
+    " than once for more than one way."
     "  [default: YYYY-MM-DD]",
 )
 @click.option(
