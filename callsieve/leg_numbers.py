@@ -90,7 +90,9 @@ def _judged(text: str, reading: Reading, region: str | None, plan: NationalPlan)
         standing = "emergency"
     elif region is None and _lacks_region(reading):
         number, how, standing = None, NO_REGION, "unreadable"
-    elif reading.kind == "e164" and not (standing == "in use" and _is_sure(text, number, plan)):
+    elif reading.kind == "e164" and not (
+        standing == "in use" and _is_sure(text, number, plan, region)
+    ):
         within = tuple(one for one in plan.within(_digits(text)) if one != number)
     return Party("called number", text, number, how, standing, within)
 
@@ -144,14 +146,27 @@ def _lacks_region(reading: Reading) -> bool:
     )
 
 
-def _is_sure(text: str, number: str, plan: NationalPlan) -> bool:
+def _is_sure(text: str, number: str, plan: NationalPlan, region: str | None) -> bool:
     """Whether it was dialled so that it can be no other number with digits before or behind it."""
     if _WRITTEN_PLUS.match(text):
         return True
     digits = _digits(text)
+    if _is_own(digits, number, plan):
+        return True
     prefixes = ("00", plan.international)
-    return _is_own(digits, number, plan) or any(
-        digits.startswith(prefix + number[1:]) for prefix in prefixes
+    is_abroad = any(digits.startswith(prefix + number[1:]) for prefix in prefixes)
+    return is_abroad and not _is_behind_a_digit(digits, plan, region)
+
+
+def _is_behind_a_digit(digits: str, plan: NationalPlan, region: str | None) -> bool:
+    """Whether an outside-line digit before a national number makes the digits of a number abroad,
+    as 0 before Germany's 01512... does.
+    """
+    rest = digits[1:]
+    return (
+        plan.trunk != ""
+        and rest.startswith(plan.trunk)
+        and read_number(rest, region).tier == "valid"
     )
 
 

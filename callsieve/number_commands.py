@@ -12,6 +12,7 @@ from callsieve.command_help import epilog
 from callsieve.stores import Place, json_option, opened, reason_option, store_option, utc_now, warn
 from loader.change_log import Origin, this_process
 from loader.csv_rows import COLUMNS
+from loader.held_back import list_held_back
 from loader.numbers import read_entries, read_entry
 from loader.publishing import ListReport, is_published
 from loader.store import BadValueError, Entry, is_prefix, parse_date, parse_expiry, quoted
@@ -175,6 +176,9 @@ def find(number: str, url: str, as_json: bool) -> None:
         now = utc_now()
         found = list(place.store.find(canonical, region))
         listed = any(not entry.expired(now) for _, entry in found)
+        for name in place.store.list_names():
+            if problem := list_held_back(place.store, place.catalog, name):
+                warn(f"{name}: {problem}; what is in force of it is not searched")
         if as_json:
             entries = [{"list": name, **output.entry_json(entry, now)} for name, entry in found]
             answer = {"number": canonical, "listed": listed, "entries": entries}

@@ -111,6 +111,14 @@ def test_what_was_in_force_stays_and_everybody_says_so(
     assert set(shell.published().snapshot) == set(NUMBERS)
 
 
+def test_find_says_that_it_looks_at_rows_that_are_not_in_force(shell: Shell) -> None:
+    shell.run("add", "Default", "600100200")
+    (shell.directory / "lists" / "Default.csv").write_text("")
+    shell.run("reload", code=2)
+    output = shell.run("find", "600100200", code=1).output
+    assert "what is in force of it is not searched" in output
+
+
 @pytest.mark.parametrize("lose", [one for one in LOSSES if one is not made_a_pipe])
 def test_it_is_taken_when_somebody_confirms_it(shell: Shell, lose: Callable[[Path], None]) -> None:
     lose(file_of(shell))

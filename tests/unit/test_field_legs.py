@@ -66,6 +66,15 @@ def test_a_listed_number_with_digits_before_it_is_not_dialled(
     assert outcome(decided(shell, *named, "--called", dialled)) == CLOSED
 
 
+def test_a_german_outside_line_digit_makes_no_american_number(shell: Shell) -> None:
+    """0 and 0151 23456789 are the digits of 00 1 512 345 6789."""
+    with_rules(shell, region="DE")
+    fill(shell, "Default", "0151 23456789")
+    leg = ("--campaign", "Sale", "--called")
+    assert outcome(decided(shell, *leg, "0015123456789")) == CLOSED
+    assert decided(shell, *leg, "0012025550123")["action"] == "continue"
+
+
 def test_an_american_outside_line_digit_makes_no_indian_number(shell: Shell) -> None:
     fill(with_rules(shell, region="US"), "Default", "+12025550123")
     decision = decided(shell, "--campaign", "Sale", "--called", "912025550123")
