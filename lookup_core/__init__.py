@@ -1,5 +1,6 @@
 """Packed numbers, the snapshot of a number list, and the catalog of generations."""
 
+from lookup_core.address_rows import MAX_ADDRESSES, is_address
 from lookup_core.catalog import Catalog
 from lookup_core.catalog_file import JSON
 from lookup_core.errors import (
@@ -15,6 +16,7 @@ from lookup_core.views import Document, PublishedList, UnavailableList, View
 
 __all__ = [
     "JSON",
+    "MAX_ADDRESSES",
     "Catalog",
     "CatalogError",
     "CorruptSnapshotError",
@@ -27,6 +29,7 @@ __all__ = [
     "SnapshotError",
     "UnavailableList",
     "View",
+    "is_address",
     "pack",
     "pack_entry",
     "readers",

@@ -44,10 +44,12 @@ class Catalog(Follower):
         same_info: Mapping[str, JSON] | None = None,
         *,
         ends: Iterable[tuple[str | int, int]] = (),
+        addresses: Mapping[str, int | None] = MappingProxyType({}),
     ) -> int:
-        """Makes these the list's numbers in one step for all readers; the new generation's number.
+        """Makes these the list's entries in one step for all readers; the new generation's number.
 
-        numbers, prefixes, ends: as for Snapshot.build. info: JSON values kept with the generation.
+        numbers, prefixes, ends, addresses: as for Snapshot.build. info: JSON values kept with the
+        generation.
         same_info: when the list has these very entries and ends already, and every byte of its
         files is as it was written, no generation is made: the one that there is keeps its number
         and gets these values. None: a new one is made whatever the list has.
@@ -56,7 +58,7 @@ class Catalog(Follower):
         """
         plain = _plain(info)
         with building(self.directory) as working:
-            Snapshot.build(working, numbers, prefixes, ends=ends)
+            Snapshot.build(working, numbers, prefixes, ends=ends, addresses=addresses)
             if same_info is not None:
                 generation = self._keep(name, working, _plain(same_info))
                 if generation:
@@ -109,6 +111,8 @@ class Catalog(Follower):
         info: Mapping[str, JSON] | None = None,
         *,
         ends: Iterable[tuple[str | int, int]] = (),
+        add_addresses: Mapping[str, int | None] = MappingProxyType({}),
+        remove_addresses: Iterable[str] = (),
     ) -> int:
         """Changes entries of a list in one step for all readers; the new generation's number.
 
@@ -122,7 +126,15 @@ class Catalog(Follower):
             plain = row.files.info if info is None else _plain(info)
             before = open_generation(self.directory, name, row.files)
             Snapshot.build_delta(
-                working, before, add, remove, add_prefixes, remove_prefixes, ends=ends
+                working,
+                before,
+                add,
+                remove,
+                add_prefixes,
+                remove_prefixes,
+                ends=ends,
+                add_addresses=add_addresses,
+                remove_addresses=remove_addresses,
             )
             contents.lists[name] = row = row.next(row.files.base, row.generation + 1, plain)
             working.replace(delta_path(self.directory, name, row.generation))
@@ -143,7 +155,11 @@ class Catalog(Follower):
                 folded_from = open_generation(self.directory, name, files)
             folded_from.verify()  # an altered number would be as good as any in the new file
             Snapshot.build(
-                working, folded_from.keys(), folded_from.prefixes, ends=folded_from.ends()
+                working,
+                folded_from.keys(),
+                folded_from.prefixes,
+                ends=folded_from.ends(),
+                addresses=folded_from.addresses,
             )
             with building(self.directory) as working_delta, committing(self.directory) as contents:
                 row = contents.lists.get(name)

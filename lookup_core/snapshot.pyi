@@ -1,6 +1,6 @@
 import random
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import final
@@ -17,6 +17,7 @@ class Snapshot:
         prefixes: Iterable[str] = (),
         *,
         ends: Iterable[tuple[str | int, int]] = (),
+        addresses: Mapping[str, int | None] = ...,
         seed: int | None = None,
     ) -> None: ...
     @staticmethod
@@ -29,6 +30,8 @@ class Snapshot:
         remove_prefixes: Iterable[str] = (),
         *,
         ends: Iterable[tuple[str | int, int]] = (),
+        add_addresses: Mapping[str, int | None] = ...,
+        remove_addresses: Iterable[str] = (),
         seed: int | None = None,
     ) -> None: ...
     @staticmethod
@@ -58,6 +61,8 @@ class Snapshot:
     def ended(self, now: int | None = None) -> list[str]: ...
     @property
     def prefixes(self) -> tuple[str, ...]: ...
+    @property
+    def addresses(self) -> dict[str, int | None]: ...
     @property
     def nbytes(self) -> int: ...
     def random(self, rng: random.Random, now: int | None = None) -> str | None: ...

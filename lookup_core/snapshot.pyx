@@ -4,6 +4,7 @@ import secrets
 from array import array
 from pathlib import Path
 
+from lookup_core.address_rows import address_rows, changed_addresses, is_address
 from lookup_core.errors import CorruptSnapshotError
 
 cimport cython
@@ -55,7 +56,8 @@ _DRAWS = 1000
 
 @cython.final
 cdef class Snapshot:
-    """An exact set of numbers and prefixes in a memory-mapped file. Made by `Snapshot.open`.
+    """An exact set of numbers, prefixes and SIP addresses in a memory-mapped file. Made by
+    `Snapshot.open`.
 
     An entry may have an end, in microseconds since 1970. Asked for a number (`in`, match(),
     contains_many(), random()), an entry that has ended is not there: its end is before `now`, which
@@ -70,14 +72,16 @@ cdef class Snapshot:
     cdef SnapshotFile _delta
     cdef Sets _sets
     cdef Py_ssize_t _count
+    cdef object _addresses
 
     @staticmethod
-    def build(path, numbers, prefixes=(), *, ends=(), seed=None) -> None:
-        """Writes the snapshot file of `numbers` and `prefixes`; it appears complete or not at all.
+    def build(path, numbers, prefixes=(), *, ends=(), addresses={}, seed=None) -> None:
+        """Writes the snapshot file of these entries; it appears complete or not at all.
 
         numbers: canonical texts or packed keys in any order, or a contiguous buffer of uint64 keys;
         duplicates count once. prefixes: texts such as "+48700*". ends: pairs of an entry that ends,
         as canonical text or packed by pack_entry(), and its end; it need not be among the others.
+        addresses: texts such as "sip:alice@example.com", 100,000 at most, and their ends, or None.
         seed: 64 bits; the same entries with the same seed make the same file. Without it nobody can
         tell which numbers will share a line.
         Raises ValueError or TypeError naming the place of a bad entry, OSError, MemoryError.
@@ -94,7 +98,7 @@ cdef class Snapshot:
             else:
                 keys.append(ending[i].entry)
             first = min(first, ending[i].end)
-        write(path, keys, stems, rows, first, _seed(seed))
+        write(path, keys, stems, rows, first, address_rows(addresses), _seed(seed))
 
     @staticmethod
     def build_delta(
@@ -106,6 +110,8 @@ cdef class Snapshot:
         remove_prefixes=(),
         *,
         ends=(),
+        add_addresses={},
+        remove_addresses=(),
         seed=None,
     ) -> None:
         """Writes a delta file: what `base`, with its own delta if it has one, is to become.
@@ -114,7 +120,7 @@ cdef class Snapshot:
         and added is there; removing what is not there and adding what is changes nothing, except
         that what had an end has none. add, remove: as `numbers` of build(); the prefixes likewise.
         ends: as for build(): entries that are added with an end. Meant for thousands of changes,
-        not millions. Raises what build() raises.
+        not millions. All addresses are written anew when one changes. Raises what build() raises.
         """
         # All that may run Python code, which may close the snapshot, comes before the first look at it.
         cdef c_array added = number_keys(add, "add")
@@ -122,6 +128,8 @@ cdef class Snapshot:
         cdef c_array added_prefixes = prefix_keys(add_prefixes, "add_prefixes")
         cdef c_array removed_prefixes = prefix_keys(remove_prefixes, "remove_prefixes")
         cdef c_array ending = end_rows(ends, "ends")
+        base._check_open()
+        addresses = changed_addresses(base.addresses, add_addresses, remove_addresses)
         base._check_open()
         cdef SnapshotFile file = base._base
         changed_ends = base._changed_ends()
@@ -141,7 +149,9 @@ cdef class Snapshot:
         changed_prefixes = changed_keys(
             base._changed_prefixes(), &file.prefixes, added_prefixes, removed_prefixes
         )
-        write_delta(path, file, changed, changed_prefixes, changed_ends, _seed(seed))
+        write_delta(
+            path, file, changed, changed_prefixes, changed_ends, addresses, _seed(seed)
+        )
 
     @staticmethod
     def build_delta_since(
@@ -162,7 +172,15 @@ cdef class Snapshot:
         entries = {*before._changed_ends(), *after._changed_ends(), *changed}
         entries.update([key | PREFIX_BIT for key in changed_prefixes])
         changed_ends = {key: end_of(&after._sets, key) for key in entries}
-        write_delta(path, onto._base, changed, changed_prefixes, changed_ends, _seed(seed))
+        write_delta(
+            path,
+            onto._base,
+            changed,
+            changed_prefixes,
+            changed_ends,
+            after.addresses,
+            _seed(seed),
+        )
 
     @staticmethod
     def open(path, *, delta=None) -> Snapshot:
@@ -183,6 +201,7 @@ cdef class Snapshot:
         self._sets.lengths = base.prefixes.digit_lengths
         self._sets.ends = &base.ends
         self._sets.first_end = base.ends.first
+        self._addresses = base.addresses
         cdef SnapshotFile changes
         if delta is not None:
             changes = SnapshotFile()
@@ -196,6 +215,8 @@ cdef class Snapshot:
             self._sets.changed_ends = &changes.ends
             self._sets.first_end = changes.ends.first
             self._delta = changes
+            if changes.addresses is not None:
+                self._addresses = changes.addresses
         self._base = base
         return self
 
@@ -220,13 +241,20 @@ cdef class Snapshot:
         raise TypeError(f"expected str or int, found {type(number).__name__}")
 
     def match(self, str text not None, now=None) -> str | None:
-        """The entry that the number matches: itself, else the longest prefix such as "+48700*".
+        """The entry that the number or SIP address matches: itself, else the longest prefix such as
+        "+48700*"; of an address, else all users of its host, "sip:*@example.com".
 
-        Raises ValueError for text that is no canonical number.
+        Raises ValueError for text that is neither canonical.
         """
         cdef int64_t moment = _moment(now)
         self._check_open()
-        cdef uint64_t key = pack_text(text)
+        cdef uint64_t key = text_key(text)
+        if key == 0:
+            if is_address(text):
+                return self._addresses.match(
+                    text, clock_microseconds() if moment == UNASKED else moment
+                )
+            pack_text(text)  # says what was expected
         if counts(&self._sets, key, &moment):
             return text
         key = longest_prefix(&self._sets, key, &moment)
@@ -325,12 +353,14 @@ cdef class Snapshot:
         )
 
     def has_entries_of(self, Snapshot other not None) -> bool:
-        """Whether the two have the same numbers and prefixes, with the same ends.
+        """Whether the two have the same numbers, prefixes and addresses, with the same ends.
 
         Raises CorruptSnapshotError.
         """
         cdef uint64_t slot, key
         if len(self) != len(other) or set(self.prefixes) != set(other.prefixes):
+            return False
+        if self.addresses != other.addresses:
             return False
         # As in contains_many().
         held = (self._base, self._delta)
@@ -344,26 +374,38 @@ cdef class Snapshot:
         return self._ending(NEVER) == other._ending(NEVER)
 
     def has_entry(self, str entry not None) -> bool:
-        """Whether this very number or prefix is in the list, ended or not. Raises ValueError."""
+        """Whether this very entry is in the list, ended or not. Raises ValueError."""
         self._check_open()
+        if is_address(entry):
+            return self._addresses.end_of(entry) is not None
         return has_entry(&self._sets, pack_entry_text(entry))
 
     @property
     def first_end(self) -> int | None:
         """When the first of the list's entries ends, or has; None when none does."""
         self._check_open()
-        return None if self._sets.first_end == NEVER else self._sets.first_end
+        first = min(self._sets.first_end, self._addresses.first_end)
+        return None if first == NEVER else first
 
     def ends(self):
-        """Pairs of a packed entry that ends and its end, ended ones too; see unpack_entry()."""
+        """Pairs of a packed entry that ends and its end, ended ones too; see unpack_entry(). When
+        addresses end is in `addresses`.
+        """
         rows = self._ending(NEVER)
         return zip(rows[::2], array("q", rows[1::2].tobytes()))
 
     def ended(self, now=None) -> list:
-        """The numbers and prefixes that have ended. Raises CorruptSnapshotError."""
+        """The entries that have ended. Raises CorruptSnapshotError."""
         cdef int64_t moment = _moment(now)
+        if moment == UNASKED:
+            moment = clock_microseconds()
+        self._check_open()
         found = []
-        for key in self._ending(clock_microseconds() if moment == UNASKED else moment)[::2]:
+        if self._addresses.first_end < moment:
+            for address, end in self._addresses.items().items():
+                if end is not None and end < moment:
+                    found.append(address)
+        for key in self._ending(moment)[::2]:
             text = unpack_entry_key(key)
             if text is None:
                 raise CorruptSnapshotError(self.path, "ends.rows", "entries", hex(key))
@@ -390,6 +432,12 @@ cdef class Snapshot:
         self._check_open()
         found = self._base.keys(&self._base.prefixes) ^ self._changed_prefixes()
         return tuple([f"+{key}*" for key in found])
+
+    @property
+    def addresses(self) -> dict:
+        """The SIP addresses and their ends, None for no end. Raises CorruptSnapshotError."""
+        self._check_open()
+        return self._addresses.items()
 
     @property
     def nbytes(self) -> int:
@@ -433,6 +481,7 @@ cdef class Snapshot:
         """Lets go of the files. The mapping ends with the last call that still uses it."""
         self._base = None
         self._delta = None
+        self._addresses = None
 
 
 cdef int _expect(SnapshotFile file, str field, expected, found) except -1:

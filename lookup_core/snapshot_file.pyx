@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 from lookup_core import snapshot_format
+from lookup_core.address_rows import AddressRows
 from lookup_core.errors import CorruptSnapshotError
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -45,6 +46,7 @@ cdef class SnapshotFile:
         self._open_set(&self.numbers, 0)
         self._open_set(&self.prefixes, 2)
         self._open_ends(4)
+        self._open_addresses(6)
 
     cdef int _open_set(self, cs_set *opened, int index) except -1:
         """The set whose structure is section `index` and whose lines are the next one."""
@@ -91,6 +93,13 @@ cdef class SnapshotFile:
         cdef uint64_t offset = rows.offset
         if self.ends.count:
             self.ends.rows = <const EndRow *> (&data[0] + offset)
+
+    cdef int _open_addresses(self, int index) except -1:
+        section = self.layout.sections[index]
+        snapshot_format.check_section(self.path, self.data, index, section)
+        if section.length or not self.layout.base_identity:
+            content = self.data[section.offset : section.offset + section.length]
+            self.addresses = AddressRows(self.path, bytes(content))
 
     cdef int verify(self) except -1:
         for index, section in enumerate(self.layout.sections):

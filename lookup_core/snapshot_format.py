@@ -24,7 +24,15 @@ FORMAT_VERSION = 4
 ALIGNMENT = 64  # bytes; one cache line
 
 # Section i has kind i + 1.
-SECTIONS = ("numbers", "numbers.lines", "prefixes", "prefixes.lines", "ends", "ends.rows")
+SECTIONS = (
+    "numbers",
+    "numbers.lines",
+    "prefixes",
+    "prefixes.lines",
+    "ends",
+    "ends.rows",
+    "addresses",
+)
 
 # magic, byte_order, format_version, file_length, identity, base_identity, number_count,
 # section_count, reserved

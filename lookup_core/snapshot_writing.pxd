@@ -6,7 +6,13 @@ from lookup_core.snapshot_file cimport SnapshotFile
 
 cdef set changed_keys(set changed, const cs_set *base, c_array add, c_array remove)
 cdef int write_delta(
-    path, SnapshotFile base, set changed, set changed_prefixes, dict changed_ends, uint64_t seed
+    path,
+    SnapshotFile base,
+    set changed,
+    set changed_prefixes,
+    dict changed_ends,
+    dict addresses,
+    uint64_t seed,
 ) except -1
 cdef int write(
     path,
@@ -14,6 +20,7 @@ cdef int write(
     c_array prefixes,
     c_array rows,
     int64_t first_end,
+    bytes addresses,
     uint64_t seed,
     base_identity=*,
     count=*,

@@ -4,6 +4,7 @@ from array import array
 from pathlib import Path
 
 from lookup_core import snapshot_format
+from lookup_core.address_rows import address_rows
 
 from cpython.array cimport array as c_array
 from libc.stdint cimport int64_t, uint64_t
@@ -32,9 +33,17 @@ cdef set changed_keys(set changed, const cs_set *base, c_array add, c_array remo
 
 
 cdef int write_delta(
-    path, SnapshotFile base, set changed, set changed_prefixes, dict changed_ends, uint64_t seed
+    path,
+    SnapshotFile base,
+    set changed,
+    set changed_prefixes,
+    dict changed_ends,
+    dict addresses,
+    uint64_t seed,
 ) except -1:
-    """changed_ends: of all whose end is or may be another than the base has; NEVER for none."""
+    """changed_ends: of all whose end is or may be another than the base has; NEVER for none.
+    addresses: all that the list is to have.
+    """
     cdef Py_ssize_t count = base.numbers.number_count
     cdef uint64_t key, i
     cdef const EndRow *row
@@ -60,6 +69,7 @@ cdef int write_delta(
         array("Q", changed_prefixes),
         _rows(ends),
         first,
+        b"" if addresses == base.addresses.items() else address_rows(addresses),
         seed,
         base.layout.identity,
         count,
@@ -90,6 +100,7 @@ cdef int write(
     c_array prefixes,
     c_array rows,
     int64_t first_end,
+    bytes addresses,
     uint64_t seed,
     base_identity=0,
     count=None,
@@ -106,6 +117,7 @@ cdef int write(
             prefix_lines,
             ends_head(rows, first_end),
             memoryview(rows).cast("B"),
+            addresses,
         ),
         base_identity,
     )

@@ -37,7 +37,18 @@ def base(good: bytes, tmp_path: Path) -> Snapshot:
 def delta_of(base: Snapshot, add: list[str], remove: list[str]) -> bytes:
     path = base.path.with_name("written")
     ends = [("+48600100201", FUTURE + 1)]
-    Snapshot.build_delta(path, base, add, remove, ["+49*"], ["+487*"], ends=ends, seed=SEED)
+    addresses = {"sip:bob@example.com": None}
+    Snapshot.build_delta(
+        path,
+        base,
+        add,
+        remove,
+        ["+49*"],
+        ["+487*"],
+        ends=ends,
+        add_addresses=addresses,
+        seed=SEED,
+    )
     return path.read_bytes()
 
 

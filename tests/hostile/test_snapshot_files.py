@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from lookup_core import CorruptSnapshotError, FormatVersionError, Snapshot, SnapshotError
 from tests.support.altered_files import (
+    ADDRESS_SECTION,
+    ADDRESSES,
     END,
     END_ROWS,
     ENDS,
@@ -33,8 +35,8 @@ from tests.support.altered_files import (
     refused,
     use_everything,
 )
-from tests.support.reference_reader import REST, SEGMENT, Table, packed, random_bits
-from tests.support.reference_writer import filled, resealed, snapshot_file
+from tests.support.reference_reader import NEVER, REST, SEGMENT, Table, packed, random_bits
+from tests.support.reference_writer import address_section, filled, resealed, snapshot_file
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,9 @@ def test_golden_bytes(good: bytes) -> None:
         number_lengths=1 << 11,
         prefix_lengths=1 << 3 | 1 << 5,
         ends=[(48600100201, FUTURE), (1 << 62 | 487, FUTURE + 1)],
+        addresses=address_section(
+            {address: NEVER if end is None else end for address, end in ADDRESSES.items()}
+        ),
     )
 
 
@@ -107,6 +112,7 @@ def test_trailing_bytes(good: bytes, path: Path, extra: bytes) -> None:
 def test_every_flip_of_a_header_or_structure_byte(good: bytes, path: Path) -> None:
     checked = [offset for places, _ in FLIPS for offset in places]
     structures = [*range(PREFIX_STRUCTURE, PREFIX_LINES), *range(ENDS_HEAD, END_ROWS)]
+    structures += range(ADDRESS_SECTION, END)
     assert checked == [*range(LINES), *structures]
     for places, field in FLIPS:
         for offset in places:
@@ -184,8 +190,17 @@ def section(index: int, offset: int) -> int:
         (section(3, 8), "Q", 2**64 - 64, CorruptSnapshotError, "section[3].offset"),
         (section(0, 16), "Q", 2**64 - 1, CorruptSnapshotError, "section[0].length"),
         (section(0, 16), "Q", 2**64 - 65, CorruptSnapshotError, "section[0].length"),
-        (section(5, 16), "Q", 65, CorruptSnapshotError, "section[5].length"),
-        (section(5, 16), "Q", 0, CorruptSnapshotError, "file_length"),
+        (section(6, 16), "Q", 129, CorruptSnapshotError, "section[6].length"),
+        (section(6, 16), "Q", 0, CorruptSnapshotError, "file_length"),
+        (section(6, 16), "Q", 85, CorruptSnapshotError, "addresses.length"),
+        (section(6, 16), "Q", 87, CorruptSnapshotError, "addresses.length"),
+        (ADDRESS_SECTION, "Q", 1, CorruptSnapshotError, "addresses.length"),
+        (ADDRESS_SECTION, "Q", 3, CorruptSnapshotError, "addresses.row[2]"),
+        (ADDRESS_SECTION, "Q", 5, CorruptSnapshotError, "addresses.length"),
+        (ADDRESS_SECTION, "Q", 2**64 - 1, CorruptSnapshotError, "addresses.row_count"),
+        (ADDRESS_SECTION + 24, "Q", 0, CorruptSnapshotError, "addresses.row[0]"),
+        (ADDRESS_SECTION + 24, "Q", 2**64 - 1, CorruptSnapshotError, "addresses.row[0]"),
+        (ADDRESS_SECTION + 40, "Q", 37, CorruptSnapshotError, "addresses.length"),
         (section(0, 16), "Q", 63, CorruptSnapshotError, "numbers.length"),
         (section(0, 16), "Q", 15, CorruptSnapshotError, "numbers.length"),
         (section(1, 16), "Q", 63, CorruptSnapshotError, "numbers[0].line_count"),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookup_core import Snapshot, pack, unpack, unpack_entry
+from lookup_core import MAX_ADDRESSES, Snapshot, pack, unpack, unpack_entry
 from tests.support.numbers import ENDS, LISTS, MOMENT, NUMBER, PREFIXES, WORDS, expected_match
 from tests.support.reference_reader import (
+    NEVER,
     OVERFLOW,
     REST,
     SEGMENT,
@@ -172,6 +173,85 @@ def test_any_deltas(
     Snapshot.build_delta_since(since, Snapshot.open(onto), before, snapshot)
     same_answers(onto, now, now_prefixes, asked, since, ends)
     assert Snapshot.open(onto, delta=since).has_entries_of(snapshot)
+
+
+ADDRESS = st.builds("sip:{}@{}".format, st.sampled_from("aB*z"), st.sampled_from(["h", "h.i"]))
+ADDRESSES = st.dictionaries(ADDRESS, st.none() | MOMENT, max_size=6)
+
+
+def same_addresses(path: Path, addresses: dict[str, int | None], delta: Path | None = None) -> None:
+    """The snapshot, the reference reader and the dict agree on all addresses."""
+    snapshot = Snapshot.open(path, delta=delta)
+    reference = ReferenceSnapshot(path.read_bytes(), delta.read_bytes() if delta else None)
+    ends = {address: NEVER if end is None else end for address, end in addresses.items()}
+    assert snapshot.addresses == addresses
+    assert reference.addresses() == ends
+    some = [end for end in addresses.values() if end is not None]
+    assert snapshot.first_end == min(some, default=None)
+    for now in range(8):
+        assert set(snapshot.ended(now)) == {one for one, end in ends.items() if end < now}
+        for host in ("h", "h.i", "other"):
+            for user in "aBcz":
+                asked = f"sip:{user}@{host}"
+                entries = [one for one in (asked, f"sip:*@{host}") if ends.get(one, -1) >= now]
+                assert snapshot.match(asked, now) == next(iter(entries), None)
+                assert reference.match(asked, now) == next(iter(entries), None)
+                assert snapshot.has_entry(asked) == (asked in addresses)
+    snapshot.verify()
+
+
+@given(
+    first=ADDRESSES,
+    steps=st.lists(st.tuples(ADDRESSES, st.lists(ADDRESS)), min_size=1, max_size=3),
+    back=st.booleans(),
+)
+def test_any_deltas_of_addresses(
+    path: Path,
+    first: dict[str, int | None],
+    steps: list[tuple[dict[str, int | None], list[str]]],
+    back: bool,
+) -> None:
+    """As test_any_deltas: each over the one before, then moved onto another file."""
+    Snapshot.build(path, ["112"], addresses=first)
+    same_addresses(path, first)
+    onto, since = path.with_name("onto"), path.with_name("since")
+    before = snapshot = Snapshot.open(path)
+    now = dict(first)
+    for index, (add, remove) in enumerate(steps):
+        delta = path.with_name(f"delta-{index}")
+        Snapshot.build_delta(delta, snapshot, add_addresses=add, remove_addresses=remove)
+        now = {address: end for address, end in now.items() if address not in remove} | add
+        same_addresses(path, now, delta)
+        snapshot = Snapshot.open(path, delta=delta)
+        if index == 0:
+            before = snapshot
+            Snapshot.build(onto, ["112"], addresses=before.addresses)
+            assert before.has_entries_of(Snapshot.open(onto))
+    if back:
+        snapshot, now = Snapshot.open(path), first
+    Snapshot.build_delta_since(since, Snapshot.open(onto), before, snapshot)
+    same_addresses(onto, now, since)
+    assert Snapshot.open(onto, delta=since).has_entries_of(snapshot)
+    assert snapshot.has_entries_of(before) == (now == before.addresses)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "alice@h", "sip:@h", "sip:a", "sip:a b@h", "sip:ż@h", "sip:a@" + "h" * 400]
+)
+def test_refused_addresses(path: Path, address: str) -> None:
+    with pytest.raises(ValueError, match="addresses: expected 'sip:'"):
+        Snapshot.build(path, [], addresses={address: None})
+
+
+def test_more_addresses_than_a_list_may_have(path: Path) -> None:
+    addresses = dict.fromkeys((f"sip:{user}@h" for user in range(MAX_ADDRESSES + 1)), None)
+    with pytest.raises(ValueError, match="addresses: expected at most 100,000, found 100,001"):
+        Snapshot.build(path, [], addresses=addresses)
+    addresses.popitem()
+    Snapshot.build(path, [], addresses=addresses)
+    snapshot = Snapshot.open(path)
+    assert all(snapshot.match(one) == one for one in random.Random(1).sample([*addresses], 1000))
+    assert snapshot.match("sip:x@h") is None
 
 
 def test_a_list_of_which_an_end_is_another_is_another_list(path: Path) -> None:

@@ -15,12 +15,13 @@ PREFIXES = ["+48700*", "+487*"]
 # In microseconds since 1970: long past, and in the year 2100.
 PAST, FUTURE = 10**15, 4_102_444_800 * 10**6
 ENDS = [("+48600100201", FUTURE), ("+487*", FUTURE + 1)]
+ADDRESSES = {"sip:alice@example.com": None, "sip:*@example.com": FUTURE + 1}
 SEED = 7
 
 # Offsets of docs/snapshot-format.md.
-SECTION_TABLE, END = 64, 640
+SECTION_TABLE, END = 64, 768
 STRUCTURE, LINES, PREFIX_STRUCTURE, PREFIX_LINES = 256, 320, 384, 448
-ENDS_HEAD, END_ROWS = 512, 576
+ENDS_HEAD, END_ROWS, ADDRESS_SECTION = 512, 576, 640
 HEAD, ROW = 16, 48
 
 # What is said of a flip in each byte that is checked when a file is opened.
@@ -35,11 +36,12 @@ FLIPS = [
     (range(STRUCTURE, LINES), "section[0].checksum"),
     (range(PREFIX_STRUCTURE, PREFIX_LINES), "section[2].checksum"),
     (range(ENDS_HEAD, END_ROWS), "section[4].checksum"),
+    (range(ADDRESS_SECTION, END), "section[6].checksum"),
 ]
 
 
 def small_file(directory: Path) -> bytes:
-    Snapshot.build(directory / "list", NUMBERS, PREFIXES, ends=ENDS, seed=SEED)
+    Snapshot.build(directory / "list", NUMBERS, PREFIXES, ends=ENDS, addresses=ADDRESSES, seed=SEED)
     return (directory / "list").read_bytes()
 
 
@@ -62,6 +64,10 @@ def refused(path: Path, data: bytes, base: Snapshot | None = None) -> SnapshotEr
 
 def use_everything(snapshot: Snapshot) -> None:
     """Answers nobody can predict, but no crash: the sanitizers watch this."""
+    for address in (*ADDRESSES, "sip:bob@example.com", "sip:carol@example.net"):
+        for now in (None, PAST, FUTURE, FUTURE + 2):
+            snapshot.match(address, now)
+        snapshot.has_entry(address)
     for number in (*NUMBERS, "+48700000000", "+4870", "#"):
         for now in (None, PAST, FUTURE, FUTURE + 2):
             snapshot.match(number, now)
@@ -73,6 +79,7 @@ def use_everything(snapshot: Snapshot) -> None:
         snapshot.keys,
         lambda: snapshot.random(random.Random(1)),
         lambda: snapshot.prefixes,
+        lambda: snapshot.addresses,
         lambda: list(snapshot.ends()),
         lambda: snapshot.ended(FUTURE + 2),
         snapshot.verify,

@@ -159,14 +159,29 @@ def number_set(structure: bytes, lines: bytes) -> NumberSet:
     return found
 
 
+def addresses(section: bytes) -> dict[str, int]:
+    """Every SIP address and its end."""
+    row_count, first_end = struct.unpack_from("<Qq", section)
+    texts = section[16 + 16 * row_count :]
+    found, start = {}, 0
+    for end, behind in struct.iter_unpack("<qQ", section[16 : 16 + 16 * row_count]):
+        found[texts[start:behind].decode()] = end
+        start = behind
+    assert start == len(texts)
+    assert list(found) == sorted(found)
+    assert len(found) == row_count
+    assert first_end == min(found.values(), default=NEVER)
+    return found
+
+
 class ReferenceFile:
-    """A snapshot file's header, its two sets, and its rows of ends by entry."""
+    """A snapshot file's header, its two sets, its rows of ends by entry, and its addresses."""
 
     def __init__(self, data: bytes) -> None:
         fields: tuple[int, int, int] = struct.unpack_from("<QQQ", data, 24)
         self.identity, self.base_identity, self.number_count = fields
         sections = []
-        for row in range(6):
+        for row in range(7):
             _kind, _checksum, offset, length = struct.unpack_from("<IIQQ", data, 64 + 24 * row)
             sections.append(data[offset : offset + length])
         self.numbers = number_set(*sections[:2])
@@ -175,6 +190,8 @@ class ReferenceFile:
         self.ends: dict[int, int] = dict(struct.iter_unpack("<Qq", sections[5]))
         assert list(self.ends) == sorted(self.ends)
         assert len(sections[5]) == 16 * row_count == 16 * len(self.ends)
+        # In a delta, None when the list has the addresses of the snapshot.
+        self.addresses = addresses(sections[6]) if sections[6] or not self.base_identity else None
 
 
 class ReferenceSnapshot:
@@ -200,7 +217,15 @@ class ReferenceSnapshot:
                 return file.ends[entry]
         return NEVER
 
+    def addresses(self) -> dict[str, int]:
+        found = [file.addresses for file in self.files if file.addresses is not None]
+        return found[-1]
+
     def match(self, text: str, now: int) -> str | None:
+        if text.startswith("sip:"):
+            entries = (text, f"sip:*@{text.rpartition('@')[2]}")
+            listed = self.addresses()
+            return next((one for one in entries if listed.get(one, now - 1) >= now), None)
         key = packed(text)
         if self.has_number(key) and self.end(key) >= now:
             return text

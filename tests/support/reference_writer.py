@@ -54,6 +54,16 @@ def structure(tables: list[Table], digit_lengths: int = 0) -> bytes:
     )
 
 
+def address_section(ends: dict[str, int]) -> bytes:
+    """SIP addresses and their ends."""
+    section = struct.pack("<Qq", len(ends), min(ends.values(), default=NEVER))
+    at = 0
+    for text in sorted(ends):
+        at += len(text)
+        section += struct.pack("<qQ", ends[text], at)
+    return section + "".join(sorted(ends)).encode()
+
+
 def snapshot_file(
     numbers: list[Table],
     prefixes: list[Table] = [],  # noqa: B006 - never changed
@@ -64,11 +74,15 @@ def snapshot_file(
     number_count: int | None = None,
     ends: Sequence[tuple[int, int]] = (),
     first_end: int | None = None,
+    addresses: bytes | None = None,
 ) -> bytes:
     """A whole file with the right checksums. number_count: None for the sum of the tables'.
 
-    ends: rows as they stand in the file. first_end: None for the earliest of them.
+    ends: rows as they stand in the file. first_end: None for the earliest of them. addresses: the
+    section; None for none in a snapshot, and those of the snapshot in a delta.
     """
+    if addresses is None:
+        addresses = b"" if base_identity else address_section({})
     if first_end is None:
         first_end = min((end for _, end in ends), default=NEVER)
     table, body = b"", b""
@@ -80,6 +94,7 @@ def snapshot_file(
             b"".join(t.lines for t in prefixes),
             struct.pack("<Qq", len(ends), first_end),
             b"".join(struct.pack("<Qq", *row) for row in ends),
+            addresses,
         ),
         1,
     ):
@@ -92,7 +107,7 @@ def snapshot_file(
     header += struct.pack("<IQ", 4, TABLE_END + len(body)) + identity
     if number_count is None:
         number_count = sum(t.number_count for t in numbers)
-    header += struct.pack("<QQI8x", base_identity, number_count, 6)
+    header += struct.pack("<QQI8x", base_identity, number_count, 7)
     table = table.ljust(TABLE_END - HEADER_BYTES, b"\0")
     header += struct.pack("<I", zlib.crc32(header + table))
     return header + table + body
@@ -101,7 +116,7 @@ def snapshot_file(
 def resealed(data: bytes | bytearray) -> bytes:
     """The same file with checksums that fit, as someone would make it who means harm."""
     data = bytearray(data)
-    for row in range(6):
+    for row in range(7):
         at = HEADER_BYTES + SECTION_BYTES * row
         offset, length = struct.unpack_from("<QQ", data, at + 8)
         end = offset + -(-length // 64) * 64
