@@ -72,8 +72,8 @@ def add(
     as_json: bool,
 ) -> None:
     """Add NUMBER to LIST, or to the list of a campaign: a number in any spelling, an extension, a
-    prefix such as '+48700*', the word anonymous for withheld callers, or no-number for those whose
-    identity is no number, such as sip:alice@example.com.
+    prefix such as '+48700*', the word anonymous for withheld callers, and for callers whose
+    identity is no number sip:alice@example.com, 'sip:*@example.com' or, for all, no-number.
 
     A number that is there already gets the new description, date and expiry; without --expires
     it then stays for ever, and that is said.
@@ -147,7 +147,7 @@ def _add_several(
 def remove(
     words: tuple[str, ...], campaign: str | None, reason: str, url: str, as_json: bool
 ) -> None:
-    """Remove NUMBER (or a prefix, or anonymous) from LIST."""
+    """Remove NUMBER (or a prefix, a SIP address or a word, as for add) from LIST."""
     with opened(url) as place:
         name, number = _list_and_number(place, words, campaign)
         region = place.region_of(name)

@@ -6,12 +6,22 @@ from collections.abc import Collection
 
 from loader.loss_guard import rules_loss
 from loader.numbers import check_region, read_entry
+from loader.store import quoted
+from lookup_core import is_address
 from screening import Rules, RulesError, parse_rules
 
 
 def check_rules(document: str, list_names: Collection[str] | None) -> Rules:
     """The rules in `document`; see `screening.parse_rules`. Raises RulesError, a ValueError."""
-    return parse_rules(document, list_names, read_entry, check_region)
+    return parse_rules(document, list_names, _number_or_prefix, check_region)
+
+
+def _number_or_prefix(text: str, region: str | None) -> str:
+    """What can be called. Raises ValueError."""
+    entry = read_entry(text, region)
+    if is_address(entry):
+        raise ValueError(f"expected a number or a prefix, found the SIP address {quoted(entry)}")
+    return entry
 
 
 def lost_rules(before: str, after: str) -> str:

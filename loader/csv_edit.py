@@ -31,7 +31,9 @@ from loader.store import (
     AddOutcome,
     Entry,
     StoreError,
+    too_many_addresses,
 )
+from lookup_core import MAX_ADDRESSES, is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class CsvEdit:
         self.entries = 0
         self._prepared: Prepared | None = None
         self._open_files: list[BinaryIO] = []
+        self._addresses: set[str] = set()  # of the list, and those that were put
         self._today = datetime.date.today().isoformat().encode()
 
     def __enter__(self) -> "CsvEdit":
@@ -102,6 +105,8 @@ class CsvEdit:
 
         for offset, _, what in listed.rows(scan):
             if isinstance(what, Entry):
+                if is_address(what.number):
+                    self._addresses.add(what.number)
                 table.learn(entry_key_of(what.number), offset)
         self.entries = len(table)
         self._appendable = listed.appendable
@@ -146,6 +151,7 @@ class CsvEdit:
     def put(self, entry: Entry, keep_expiry: bool = False) -> AddOutcome:
         """As Edit.put. Raises BadValueError, StoreError."""
         entry = checked(entry)
+        self._check_room(entry.number)
         old = self.current(entry.number)
         new = merged(old, entry, keep_expiry)
         if new == old:
@@ -153,6 +159,13 @@ class CsvEdit:
             return AddOutcome.PRESENT
         self.write(new, old)
         return AddOutcome.ADDED if old is None else AddOutcome.UPDATED
+
+    def _check_room(self, number: str) -> None:
+        """Raises BadValueError for one SIP address more than a list may have."""
+        if is_address(number) and number not in self._addresses:
+            if len(self._addresses) >= MAX_ADDRESSES:
+                raise too_many_addresses()
+            self._addresses.add(number)
 
     def current(self, number: str) -> Entry | None:
         """What the list is to have for this number."""

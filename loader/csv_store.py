@@ -63,7 +63,9 @@ from loader.store import (
     check_number,
     escaped,
     quoted,
+    too_many_addresses,
 )
+from lookup_core import MAX_ADDRESSES, is_address
 
 ENDINGS = ("csv", "attached")
 
@@ -283,6 +285,10 @@ class CsvStore:
                 return AddOutcome.PRESENT
             if weigh:
                 weigh(old, new)
+            if old is None and is_address(new.number):
+                there = keys_of(path, region, datetime.datetime.now(datetime.UTC)).addresses
+                if len(there) >= MAX_ADDRESSES:
+                    raise too_many_addresses()
             change = Change(name, "update" if old else "add", new.number, old, new)
             if old is None and listed.appendable:
                 row = listed.healing + format_row(new, listed.line_end)

@@ -51,7 +51,7 @@ def entry_key_of(str number) -> int:
     return key
 
 
-cdef inline uint64_t key_of_row(Text line) noexcept nogil:
+cdef inline uint64_t key_of_row(Text line) except? 0 nogil:
     """The key of a row that was written here: its first cell is canonical text."""
     cdef const char *end = <const char *> memchr(line.start, c',', line.size)
     return entry_key(line.start, line.size if end == NULL else end - line.start)

@@ -6,7 +6,8 @@ A field is the packed entry, big-endian. An expiry is the microseconds since 197
 import datetime
 import struct
 
-from lookup_core import pack_entry, unpack_entry
+from loader.store import BadValueError, quoted
+from lookup_core import is_address, pack_entry, unpack_entry
 
 FIELD_BYTES = 8
 EXPIRY_BYTES = 8
@@ -21,8 +22,19 @@ class BadRecordError(ValueError):
 
 
 def field_of(number: str) -> bytes:
-    """The field of a canonical number, prefix or "anonymous"."""
+    """The field of a canonical number, prefix or "anonymous". Raises BadValueError for a SIP
+    address, which has none.
+    """
+    refuse_address(number)
     return pack_entry(number).to_bytes(FIELD_BYTES, "big")
+
+
+def refuse_address(number: str) -> None:
+    """Raises BadValueError for a SIP address."""
+    if is_address(number):
+        raise BadValueError(
+            f"SIP addresses: not yet in a Redis store: expected a number, found {quoted(number)}"
+        )
 
 
 def number_of(field: bytes) -> str:

@@ -123,6 +123,7 @@ def check_loss(
         snapshot = published.snapshot
         lost = count_distinct(snapshot.keys() + found.keys) - count_distinct(found.keys)
         lost += len(set(snapshot.prefixes) - found.prefixes)
+        lost += len(snapshot.addresses.keys() - found.addresses.keys())
     header = info.get("header")
     problem = loss(
         Counts(

@@ -16,4 +16,4 @@ cdef class KeyTable:
     cdef uint64_t *place(self, uint64_t key) except NULL
     cdef int grow(self) except -1
 
-cdef uint64_t entry_key(const char *text, Py_ssize_t length) noexcept nogil
+cdef uint64_t entry_key(const char *text, Py_ssize_t length) except? 0 nogil

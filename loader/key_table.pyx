@@ -7,6 +7,7 @@ from array import array
 
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, qsort
+from libc.string cimport memcmp
 
 from lookup_core.packing cimport DIALLED, pack_chars, prefix_chars, unpack_key
 
@@ -14,23 +15,40 @@ cdef enum:
     FIRST_BITS = 10
     LARGE = 1 << 24
 
-# The bit of prefix entries; packed numbers are below it or have bit 63.
+# The bit of prefix entries. Packed numbers are below both bits; DIALLED with the other is an address.
 cdef extern from *:
     """
     #define CALLSIEVE_PREFIX_ENTRY (UINT64_C(1) << 62)
+    #define CALLSIEVE_ADDRESS_ENTRY (UINT64_C(1) << 61 | UINT64_C(1) << 60)
     #define CALLSIEVE_GOLDEN UINT64_C(0x9E3779B97F4A7C15)
     """
     const uint64_t PREFIX_ENTRY "CALLSIEVE_PREFIX_ENTRY"
+    const uint64_t ADDRESS_ENTRY "CALLSIEVE_ADDRESS_ENTRY"
     const uint64_t GOLDEN "CALLSIEVE_GOLDEN"
 
+# SIP addresses do not fit into a key: each gets the next number, for as long as the process lives.
+cdef dict address_keys = {}
+cdef list addresses = []
 
-cdef uint64_t entry_key(const char *text, Py_ssize_t length) noexcept nogil:
-    """The key of canonical text, a prefix such as "+48700*" included; 0 for no entry."""
+
+cdef uint64_t address_key(bytes text) except 0:
+    found = address_keys.get(text)
+    if found is None:
+        found = address_keys[text] = len(addresses)
+        addresses.append(text)
+    return ADDRESS_ENTRY | <uint64_t> found
+
+
+cdef uint64_t entry_key(const char *text, Py_ssize_t length) except? 0 nogil:
+    """The key of canonical text, a prefix and a SIP address included; 0 for no entry."""
     cdef uint64_t key = pack_chars(text, length)
     if key == 0:
         key = prefix_chars(text, length)
         if key:
             key |= PREFIX_ENTRY
+        elif length > 4 and memcmp(text, b"sip:", 4) == 0:
+            with gil:
+                key = address_key(text[:length])
     return key
 
 
@@ -109,6 +127,8 @@ cdef class KeyTable:
                 break
             if key & PREFIX_ENTRY and not key & DIALLED:
                 found.append(f"+{key & ~PREFIX_ENTRY}*")
+            elif key & ADDRESS_ENTRY == ADDRESS_ENTRY:
+                found.append(addresses[key ^ ADDRESS_ENTRY].decode())
             elif key:
                 found.append(unpack_key(key))
         return found

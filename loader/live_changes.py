@@ -10,7 +10,7 @@ from loader.held_back import HeldBackError
 from loader.live_lists import MOST_GENERATIONS, LiveLists
 from loader.publishing import ListReport, publish_list
 from loader.store import Entry, Reject, Store
-from lookup_core import Catalog, PublishedList
+from lookup_core import Catalog, PublishedList, is_address
 
 Changes = Mapping[str, Entry | None]
 """What a list has now for some numbers; None: nothing."""
@@ -37,10 +37,14 @@ def publish_changes(
     of what is in force, and the report says so. Raises what publish_list() raises.
     """
     step = store.last_step
-    fields = {
-        field_of(number): None if entry is None else expiry_bytes(entry.expires)
-        for number, entry in (changes or {}).items()
-    }
+    fields: dict[bytes, bytes | None] = {}
+    addresses: dict[str, bytes | None] = {}
+    for number, entry in (changes or {}).items():
+        expiry = None if entry is None else expiry_bytes(entry.expires)
+        if is_address(number):
+            addresses[number] = expiry
+        else:
+            fields[field_of(number)] = expiry
     live = LiveLists(catalog)
     with store.locked(name):
         published = catalog.current().lists.get(name)
@@ -49,7 +53,8 @@ def publish_changes(
             follows = published.info.get("version") == step.before
             generations = published.generation - published.base
             if follows and changes is not None and generations < UNKEPT_GENERATIONS:
-                return live.change(name, fields, now, {"version": step.after})
+                version = {"version": step.after}
+                return live.change(name, fields, now, version, addresses)
     try:
         # Of a change that was meant, nothing is held back.
         return publish_list(store, catalog, name, region, now, accept=follows)
@@ -57,7 +62,8 @@ def publish_changes(
         if changes is None:
             raise
         with store.locked(name):
-            return replace(live.change(name, fields, now), held_back=str(error))
+            report = live.change(name, fields, now, addresses=addresses)
+            return replace(report, held_back=str(error))
 
 
 def changes_of(store: Store, batch: Batch) -> Changes | None:

@@ -2,11 +2,12 @@
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from loader.entry_fields import NO_EXPIRY, end_of, expiry_from, microseconds, number_of
 from loader.publishing import ListReport, list_info, next_expiry
 from loader.store import is_prefix
-from lookup_core import JSON, Catalog, PublishedList
+from lookup_core import JSON, Catalog, PublishedList, is_address
 
 # Generations over one base file. A change costs the more, the more there are; folding a list of
 # ten million numbers takes some seconds of a core.
@@ -30,15 +31,23 @@ class LiveLists:
         changes: Mapping[bytes, bytes | None],
         now: datetime.datetime,
         more_info: Mapping[str, JSON] = NO_INFO,
+        addresses: Mapping[str, bytes | None] = MappingProxyType({}),
     ) -> ListReport:
         """Publish a few changes of a list.
 
         changes: field -> expiry, None for one taken out. more_info: what else is new of the list,
-        such as the store's version after them.
+        such as the store's version after them. addresses: as changes, of SIP addresses, which have
+        no field.
         """
         added = {f: e for f, e in changes.items() if e is not None and not is_over(e, now)}
         removed = [number_of(field) for field in changes if field not in added]
-        return self._published(name, added, removed, now, more_info)
+        added_addresses = {
+            address: None if expiry == NO_EXPIRY else int.from_bytes(expiry, "big", signed=True)
+            for address, expiry in addresses.items()
+            if expiry is not None and not is_over(expiry, now)
+        }
+        removed += [address for address in addresses if address not in added_addresses]
+        return self._published(name, added, removed, now, more_info, added_addresses)
 
     def has_expired(self, name: str, now: datetime.datetime) -> bool:
         """Whether something in the list is published whose time is over."""
@@ -73,21 +82,35 @@ class LiveLists:
         removed: Sequence[str],
         now: datetime.datetime,
         more_info: Mapping[str, JSON] = NO_INFO,
+        addresses: Mapping[str, int | None] = MappingProxyType({}),
     ) -> ListReport:
-        """Publish a list with these fields (and when they end) and without those entries."""
+        """Publish a list with these fields and addresses (and when they end) and without those
+        entries.
+        """
         found = self._found(name)
         has_entry = found.snapshot.has_entry
         lasting = [number_of(field) for field, end in added.items() if end == NO_EXPIRY]
         ends = [end_of(field, end) for field, end in added.items() if end != NO_EXPIRY]
         entries = int(str(found.info["entries"]))
         entries += sum(not has_entry(number_of(field)) for field in added)
+        entries += sum(not has_entry(address) for address in addresses)
         entries -= sum(map(has_entry, removed))
         rejects = int(str(found.info["rejects"]))
         info = {**found.info, **list_info(entries, rejects, now), **more_info}
         add, add_prefixes = numbers_and_prefixes(lasting)
-        remove, remove_prefixes = numbers_and_prefixes(removed)
+        remove, remove_prefixes = numbers_and_prefixes(
+            entry for entry in removed if not is_address(entry)
+        )
         generation = self._catalog.change(
-            name, add, remove, add_prefixes, remove_prefixes, info, ends=ends
+            name,
+            add,
+            remove,
+            add_prefixes,
+            remove_prefixes,
+            info,
+            ends=ends,
+            add_addresses=addresses,
+            remove_addresses=filter(is_address, removed),
         )
         return ListReport(name, generation, entries, rejects, 0, next_expiry(self._found(name)), ())
 

@@ -4,6 +4,7 @@ import datetime
 from array import array
 from collections.abc import Mapping
 from itertools import islice
+from types import MappingProxyType
 
 from loader.entry_fields import NO_EXPIRY, end_of, longer, number_of
 from loader.key_table import KeyTable, count_distinct
@@ -37,13 +38,14 @@ class NodeLists(LiveLists):
         changes: Mapping[bytes, bytes | None],
         now: datetime.datetime,
         more_info: Mapping[str, JSON] = NO_INFO,
+        addresses: Mapping[str, bytes | None] = MappingProxyType({}),
     ) -> ListReport:
         """As LiveLists.change. changes: of fields as they are stored."""
         lines = {field: present_field(field) for field in changes}
         if OLD_FORMS in self._found(name).info or any(f != line for f, line in lines.items()):
             changes = self._stored(name, lines)
             more_info = {**more_info, OLD_FORMS: True}
-        return super().change(name, changes, now, more_info)
+        return super().change(name, changes, now, more_info, addresses)
 
     def read_otherwise(self) -> list[str]:
         """The published lists whose numbers were read by other versions. One that was rolled back

@@ -72,6 +72,7 @@ from loader.number_rules import (
 )
 from loader.number_spelling import is_plain_short, squeeze
 from loader.plain_numbers import TIERS, read_plain
+from loader.sip_address import EVERY_USER, read_address
 
 _NATIONAL_DIGITS = 7  # from here on it is a national number rather than an extension
 _MAX_PREFIX = 14  # digits of a prefix entry: one less than E.164 allows
@@ -152,6 +153,9 @@ def read_entries(text: str, region: str | None, *, extensions: bool = False) -> 
     if stripped.casefold() in (ANONYMOUS, NUMBERLESS):
         return EntryReading((stripped.casefold(),))
     known, reader, _ = in_region(region)
+    address = read_address(stripped)
+    if address is not None and read(text, known).number in (None, EVERY_USER):
+        return EntryReading((address,))
     if stripped.endswith("*") and stripped[0] not in "*#" and len(text) <= MAX_TEXT:
         return EntryReading(_expanded(text, known) or (_read_prefix(text, stripped[:-1]),))
     plain = read_plain(text, reader)
@@ -281,8 +285,8 @@ def _read_prefix(text: str, body: str) -> str:
 def _entry_error(text: str, reason: str) -> EntryError:
     because = f": {reason}" if reason else ""
     return EntryError(
-        "expected a phone number, a prefix like +48700*, an extension or 'anonymous', "
-        f"found {_quote(text)}{because}"
+        "expected a phone number, a prefix like +48700*, an extension, sip:USER@HOST, 'anonymous'"
+        f" or 'no-number', found {_quote(text)}{because}"
     )
 
 

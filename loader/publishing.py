@@ -2,8 +2,9 @@
 
 import datetime
 from array import array
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from loader.entry_fields import microseconds, moment_of
@@ -31,10 +32,10 @@ T = TypeVar("T")
 class ListReport:
     """What was published of one list.
 
-    entries: different numbers and prefixes in force. expired: rows left out because their time is
-    over. next_expiry: when the first of `entries` ends. named_rejects: the first rejects.
-    unchanged: the list was published so already, and no generation was made. held_back: why what
-    was edited by hand is not in it.
+    entries: different numbers, prefixes and SIP addresses in force. expired: rows left out because
+    their time is over. next_expiry: when the first of `entries` ends. named_rejects: the first
+    rejects. unchanged: the list was published so already, and no generation was made. held_back:
+    why what was edited by hand is not in it.
     """
 
     name: str
@@ -111,7 +112,7 @@ def _publish_whole(
     version = store.version(name)  # before it is read: an edit by hand meanwhile is a later one
     try:
         found = store.keys(name, region, now)
-        entries = count_distinct(found.keys) + len(found.prefixes)
+        entries = count_distinct(found.keys) + len(found.prefixes) + len(found.addresses)
         if not accept:
             check_loss(catalog, name, version, found, entries, now)
     except StoreError as error:
@@ -132,6 +133,10 @@ def _publish_whole(
             "header": found.has_header,
             "region": store.region_of(name),
             "reading": reading_version(),
+        },
+        {
+            address: None if end is None else microseconds(end)
+            for address, end in found.addresses.items()
         },
     )
     release(catalog, of_list(name))
@@ -154,10 +159,11 @@ def publish_numbers(
     prefixes: Iterable[str],
     ends: Iterable[tuple[str | int, int]],
     info: dict[str, JSON],
+    addresses: Mapping[str, int | None] = MappingProxyType({}),
 ) -> tuple[int, bool]:
     """Publish all of a list; its generation, and whether that had the same entries already.
 
-    ends: as for Snapshot.build.
+    ends, addresses: as for Snapshot.build.
 
     Then the generation stays, and so does the one before it, for `callsieve rollback`. But while a
     process has a problem with what is published, everything is written anew: what it found altered
@@ -168,7 +174,9 @@ def publish_numbers(
     same_info = None
     if isinstance(found, PublishedList) and not any(one.problems for one in readers(catalog)):
         same_info = info | {"published_at": found.info.get("published_at")}
-    generation = catalog.publish(name, keys, sorted(prefixes), info, same_info, ends=ends)
+    generation = catalog.publish(
+        name, keys, sorted(prefixes), info, same_info, ends=ends, addresses=addresses
+    )
     return generation, found is not None and found.generation == generation
 
 
@@ -296,7 +304,7 @@ def next_expiry(found: PublishedList) -> datetime.datetime | None:
 
 
 def in_force(found: PublishedList, now: datetime.datetime) -> int:
-    """How many of a published list's numbers and prefixes have not ended at `now` (aware)."""
+    """How many of a published list's entries have not ended at `now` (aware)."""
     return int(str(found.info["entries"])) - len(found.snapshot.ended(microseconds(now)))
 
 
@@ -315,6 +323,6 @@ def too_old(found: PublishedList, now: datetime.datetime) -> str:
 
 
 def is_published(catalog: Catalog, name: str, number: str) -> bool:
-    """Whether running services have this very number or prefix in the list."""
+    """Whether running services have this very entry in the list."""
     published = catalog.current().lists.get(name)
     return isinstance(published, PublishedList) and published.snapshot.has_entry(number)

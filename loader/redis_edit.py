@@ -14,7 +14,7 @@ from loader.change_log import PARTS, Batch, BatchDetails, BatchFile, new_batch_i
 from loader.change_log import Change as Logged
 from loader.csv_rows import Lines
 from loader.edit_table import entry_key_of
-from loader.entry_fields import FIELD_BYTES, field_of, number_of
+from loader.entry_fields import FIELD_BYTES, field_of, number_of, refuse_address
 from loader.key_table import KeyTable
 from loader.locking import WAIT_SECONDS
 from loader.merging import checked, merged
@@ -96,6 +96,7 @@ class RedisEdit:
 
     def put(self, entry: Entry, keep_expiry: bool = False) -> None:
         """As Edit.put. Raises BadValueError, StoreError."""
+        refuse_address(entry.number)
         self._waiting.append((as_read(checked(entry)), keep_expiry))
         if len(self._waiting) >= STEP:
             self._weigh()

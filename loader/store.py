@@ -15,6 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from loader.sip_address import host_entry, read_address
+from lookup_core import MAX_ADDRESSES, is_address
+
 if TYPE_CHECKING:  # these import this module
     from loader.attached_list import Attached
     from loader.change_log import Batch, BatchDetails, Change, Origin
@@ -365,10 +368,16 @@ def rules_conflict(found: str, expected: str) -> RulesConflictError:
 
 
 def covers(entry_number: str, number: str) -> bool:
-    """Whether an entry is `number` itself or a prefix of it."""
+    """Whether an entry is `number` itself or a prefix of it; of a SIP address, all of its host."""
     if entry_number == number:
         return True
+    if is_address(number):
+        return entry_number == host_entry(number)
     return is_prefix(entry_number) and number.startswith(entry_number[:-1])
+
+
+def too_many_addresses() -> BadValueError:
+    return BadValueError(f"expected at most {MAX_ADDRESSES:,} SIP addresses in a list, found more")
 
 
 def is_prefix(number: str) -> bool:
@@ -380,13 +389,13 @@ CANONICAL = re.compile(r"\+[1-9][0-9]{1,14}|\+[1-9][0-9]{0,13}\*|[0-9*#]{1,15}|a
 
 
 def check_number(text: str) -> str:
-    """`text` itself when it is a canonical number, a prefix or "anonymous". Raises
-    BadValueError.
+    """`text` itself when it is a canonical entry: a number, a prefix, a SIP address, "anonymous" or
+    "no-number". Raises BadValueError.
     """
-    if not CANONICAL.fullmatch(text):
+    if not (CANONICAL.fullmatch(text) or (is_address(text) and read_address(text) == text)):
         raise BadValueError(
-            "number: expected +DIGITS, +DIGITS* for a prefix, a dialled number, anonymous or"
-            f" no-number, found {quoted(text)}"
+            "number: expected +DIGITS, +DIGITS* for a prefix, a dialled number, sip:USER@HOST,"
+            f" anonymous or no-number, found {quoted(text)}"
         )
     return text
 

@@ -296,7 +296,10 @@ def test_refused_list_entries(text: str, reason: str) -> None:
         read_entry(text, "PL")
     message = str(caught.value)
     expected, _, because = message.partition(f", found {text!r}")
-    assert expected == "expected a phone number, a prefix like +48700*, an extension or 'anonymous'"
+    assert expected == (
+        "expected a phone number, a prefix like +48700*, an extension, sip:USER@HOST, 'anonymous'"
+        " or 'no-number'"
+    )
     assert reason in because
     assert bool(reason) == bool(because)
 
