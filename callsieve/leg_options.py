@@ -25,6 +25,12 @@ _OPTIONS = (
         metavar="USER",
         help="User of the SIP From header, where it differs from the caller's number.",
     ),
+    click.option(
+        "--from-host",
+        default="",
+        metavar="HOST",
+        help="Host of the SIP From header: a caller without a number is screened by its address.",
+    ),
     click.option("--privacy", is_flag=True, help="The caller asks to withhold its number."),
     click.option(
         "--address", default="127.0.0.1", show_default=True, metavar="IP", help="Who sent the leg."
@@ -67,6 +73,7 @@ def read_leg(
     route: str,
     region: str,
     from_user: str | None,
+    from_host: str,
     privacy: bool,
     address: str,
     gateway: str,
@@ -90,6 +97,7 @@ def read_leg(
         region=region,
         number=number,
         list=number_list,
+        from_host=from_host,
         privacy=privacy,
     )
 

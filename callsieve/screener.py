@@ -17,6 +17,7 @@ from callsieve.wiring import check_rules
 from esl_service.errors import UnanswerableLegError
 from loader.numbers import check_region, prepare
 from loader.publishing import RULES_DOCUMENT, stale_after, too_old
+from loader.sip_address import caller_address
 from loader.store import rules_version
 from lookup_core import Catalog, Document, PublishedList, UnavailableList, View
 from screening import (
@@ -40,7 +41,8 @@ from screening.rules import Gateway, Network
 
 class Leg(Protocol):
     """What a shell knows of a leg. Texts are as the caller or the switch's configuration wrote
-    them, empty where there are none; `caller_number` is what the caller's headers claim.
+    them, empty where there are none; `caller_number` is what the caller's headers claim, and
+    `sip_address` the address whose user is `from_user`, or `caller_number` where there is none.
     """
 
     @property
@@ -49,6 +51,8 @@ class Leg(Protocol):
     def called_number(self) -> str: ...
     @property
     def from_user(self) -> str: ...
+    @property
+    def sip_address(self) -> str: ...
     @property
     def network_address(self) -> str: ...
     @property
@@ -263,12 +267,21 @@ def _callers(channel: Leg, rules: Rules, region: str | None) -> tuple[Party, ...
     """
     asserted = caller_party("caller number", channel.caller_number, region)
     callers = [asserted]
+    sender: Party | None = asserted
     from_user, address = channel.from_user, channel.network_address
-    if from_user not in ("", channel.caller_number) and not _is_trusted(address, rules):
-        sender = caller_party("From user", from_user, region)
-        if sender.number != asserted.number:
-            callers.append(sender)
-    if all(caller.number is None and caller.how != NO_REGION for caller in callers):
+    if from_user not in ("", channel.caller_number):
+        sender = None
+        if not _is_trusted(address, rules):
+            sender = caller_party("From user", from_user, region)
+            if sender.number != asserted.number:
+                callers.append(sender)
+    numberless = all(caller.number is None and caller.how != NO_REGION for caller in callers)
+    if sender is not None and sender.number is None and sender.how != NO_REGION:
+        sip = caller_address(channel.sip_address)
+        if sip is not None:
+            how = "the caller's user is no number"
+            callers.append(Party("SIP address", channel.sip_address, sip, how, "unreadable"))
+    if numberless:
         how = "no identity of the caller is a number"
         callers.append(Party("caller", "", WITHOUT_NUMBER, how, "unreadable"))
     if channel.privacy and all(caller.number != WITHHELD for caller in callers):

@@ -36,6 +36,7 @@ FIELDS = {
     "region": (b"variable_callsieve_region", "callsieve_region"),
     "number": (b"variable_callsieve_number", "callsieve_number"),
     "list": (b"variable_callsieve_list", "callsieve_list"),
+    "from_host": (b"variable_sip_from_host", "sip_from_host"),
     "privacy": (b"Caller-Privacy-Hide-Number", "privacy_hide_number"),
 }
 """ChannelData's fields in their order, which is the line's: the header of the channel data that
@@ -43,6 +44,7 @@ each is read from, and FreeSWITCH's variable that the dialplan puts into the lin
 
 _HEADERS = {name: header for name, (header, _) in FIELDS.items() if name != "privacy"}
 _APPLICATION = b"variable_current_application"
+_FROM_HOST = list(FIELDS).index("from_host")
 
 LEG_TEXT = r"[^\x00-\x1f\x7f!\x22$%\x27\\{|}]{0,64}"
 """What a field of the line may be: nothing that ends a line or a field, and nothing that `multiset`
@@ -63,7 +65,7 @@ class ChannelData(NamedTuple):
     """One leg as FreeSWITCH describes it. Texts are decoded; empty where FreeSWITCH has none.
 
     caller_number: what Remote-Party-ID, P-Asserted-Identity or P-Preferred-Identity claims, else
-    From's user. from_user: From's user, always. Both are the caller's to choose.
+    From's user. from_user, from_host: From's, always. All are the caller's to choose.
     application: what the dialplan runs now; `socket` while the leg waits for us.
     number, list: what the flow `block` is to put where.
     privacy: the caller asked to withhold its number.
@@ -87,6 +89,7 @@ class ChannelData(NamedTuple):
     region: str = ""
     number: str = ""
     list: str = ""
+    from_host: str = ""
     privacy: bool = False
     mode: Mode = "sync"
     application: str = "socket"
@@ -95,6 +98,11 @@ class ChannelData(NamedTuple):
     def named_flow(self) -> str:
         """The flow that the dialplan names, else the one that the leg's direction stands for."""
         return self.flow or ("outbound" if self.direction == "outbound" else "inbound")
+
+    @property
+    def sip_address(self) -> str:
+        """From's `sip:USER@HOST`; empty where FreeSWITCH or an older dialplan gives no host."""
+        return f"sip:{self.from_user}@{self.from_host}" if self.from_host else ""
 
 
 def read_channel_data(message: Message) -> ChannelData:
@@ -117,6 +125,8 @@ def read_channel_data(message: Message) -> ChannelData:
 def read_leg(line: str) -> ChannelData | None:
     """The leg in the reply to `getvar callsieve_leg`; None where that is no such line, whole."""
     mode, *fields = line.split("|")
+    if len(fields) == len(FIELDS):  # of an older dialplan, which knows no from_host
+        fields.insert(_FROM_HOST, "")
     if len(fields) != len(FIELDS) + 1 or fields[-1] != "end" or mode not in ("sync", "async"):
         return None
     *texts, privacy, _ = fields

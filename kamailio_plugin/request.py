@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kamailio_plugin.kemi import Kemi
-from kamailio_plugin.uri import UNREADABLE, number_text
+from kamailio_plugin.uri import MAX_CHARACTERS, UNREADABLE, number_text
 
 _PRIVATE = frozenset({"id", "user"})
 """Values of the Privacy header (RFC 3323, RFC 3325) that withhold the caller's number."""
@@ -16,7 +16,8 @@ _PRIVATE = frozenset({"id", "user"})
 class Request:
     """One request. Texts are as the caller or the script wrote them, empty where there are none.
 
-    caller_number: by P-Asserted-Identity from those that are trusted, else by From.
+    caller_number: by P-Asserted-Identity from those that are trusted, else by From. sip_address:
+    the URI that it is of.
     named_flow, campaign, queue, widget, route, region: what the script set in $avp(callsieve_...).
     """
 
@@ -25,6 +26,7 @@ class Request:
     called_number: str
     network_address: str
     from_user: str = ""
+    sip_address: str = ""
     gateway: str = ""
     campaign: str = ""
     queue: str = ""
@@ -39,9 +41,12 @@ def read_request(ksr: Kemi, trusts: Callable[[str], bool]) -> Request:
     text = ksr.pv.gete
     address = text("$si")
     flow = named_flow(ksr)
+    identity = _identity(text, address, trusts)
     request = Request(
         named_flow=flow,
-        caller_number=_caller(text, address, trusts),
+        # Every request has a From; Kamailio gives none when it cannot be parsed.
+        caller_number=number_text(identity) if identity else UNREADABLE,
+        sip_address=identity[:MAX_CHARACTERS],
         called_number=number_text(_hostile(text, "$ru")),
         network_address=address,
         region=text("$avp(callsieve_region)"),
@@ -64,15 +69,14 @@ def call_id(ksr: Kemi) -> str:
     return _hostile(ksr.pv.gete, "$ci")[:200]
 
 
-def _caller(read: Callable[[str], str], address: str, trusts: Callable[[str], bool]) -> str:
+def _identity(read: Callable[[str], str], address: str, trusts: Callable[[str], bool]) -> str:
+    """The URI of the caller; "" when Kamailio has none."""
     asserted = _hostile(read, "$ai")
     if asserted and trusts(address):
         # RFC 3325 allows two: a SIP and a tel URI, and the latter is sure to be a number.
         second = _hostile(read, "$(ai[1])")
-        return number_text(second if second[:4].casefold() == "tel:" else asserted)
-    uri = _hostile(read, "$fu")
-    # Every request has a From; Kamailio gives none when it cannot be parsed.
-    return number_text(uri) if uri else UNREADABLE
+        return second if second[:4].casefold() == "tel:" else asserted
+    return _hostile(read, "$fu")
 
 
 def _hostile(read: Callable[[str], str], name: str) -> str:

@@ -24,7 +24,7 @@ from types import MappingProxyType
 
 from screening.called_number import UNASSIGNED, problem_of, unread
 from screening.decision import Decision, Outcome, Step
-from screening.facts import WITHHELD, CallFacts, Party
+from screening.facts import WITHHELD, WITHOUT_NUMBER, CallFacts, Party
 from screening.list_asking import (
     CannotTellError,
     Hit,
@@ -185,8 +185,9 @@ class _Deciding:
         """A hit if all numbers that are known of the caller are listed: one that is allowed must
         not open the door for another."""
         callers = self.facts.callers
-        if known_numbers(callers):
-            callers = tuple(one for one in callers if one.number not in (None, WITHHELD))
+        known = known_numbers(callers)
+        if known:
+            callers = tuple(one for one in callers if one.number in known)
         hit = None
         for party in callers:
             hit = self._ask(rule.name, (party,), (rule.list,), rule.except_lists)
@@ -356,7 +357,7 @@ class _Deciding:
                 found = ask(self.lists, party, lists, excepted, by_list)
                 if found is None:
                     continue
-                if excepted and party.number == WITHHELD:
+                if excepted and party.number in (WITHHELD, WITHOUT_NUMBER):
                     found = lifted_with_its_caller(self.lists, parties, excepted) or found
             except CannotTellError as reason:
                 doubt = doubt or str(reason)

@@ -33,10 +33,15 @@ WITHOUT_NUMBER = "no-number"
 """The list entry for a caller no identity of whom is a number or withheld; and its text."""
 
 
+SIP_ADDRESS = "sip:"
+"""What the canonical text of a SIP address begins with, as `sip:alice@example.com`."""
+
+
 class Party(NamedTuple):
     """One number of the leg, as it came and as it was read.
 
-    `number` is canonical text (`+48600100200`, `1000`, `anonymous`) or None when it cannot be read;
+    `number` is canonical text (`+48600100200`, `1000`, `anonymous`; of a caller that has none,
+    `sip:alice@example.com`) or None when it cannot be read;
     `how` says in a few words how it was read, without any text of the caller's.
     `within`: other full numbers that the dialled digits hold, where they are no sure reading: with
     an outside-line digit before it, a listed number can look like a foreign one.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from screening.facts import WITHHELD, Party
+from screening.facts import SIP_ADDRESS, WITHHELD, WITHOUT_NUMBER, Party
 
 _MAX_BEHIND = 4  # digits that a prefix leaves open and still stands for one line or a small block
 
@@ -148,7 +148,7 @@ def excepting(lists: Lists, number: str, excepted: Iterable[str]) -> str | None:
 def lifted_with_its_caller(
     lists: Lists, parties: Iterable[Party], excepted: tuple[str, ...]
 ) -> Lifted | None:
-    """A caller who asks for privacy is excepted if every number that is known of it is.
+    """A caller who asks for privacy or has no number is excepted if all that is known of it is.
 
     Raises CannotTellError.
     """
@@ -161,8 +161,13 @@ def lifted_with_its_caller(
 
 
 def known_numbers(parties: Iterable[Party]) -> list[str]:
-    """The parties' numbers, without those that are withheld or cannot be read."""
-    return [one.number for one in parties if one.number is not None and one.number != WITHHELD]
+    """The parties' numbers, without those that are withheld or cannot be read; of callers who have
+    none, their SIP addresses, and of those without either, no-number.
+    """
+    known = [one.number for one in parties if one.number not in (None, WITHHELD)]
+    addressed = [number for number in known if number != WITHOUT_NUMBER]
+    numbers = [number for number in addressed if not number.startswith(SIP_ADDRESS)]
+    return numbers or addressed or known
 
 
 def _look_within(asked: NumberList, name: str, party: Party) -> None:

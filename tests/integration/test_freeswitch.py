@@ -147,6 +147,8 @@ def test_a_caller_on_no_list_reaches_the_did(screened: FreeSwitch) -> None:
         ("600100200", {}),
         ("+48700555555", {}),
         ("anonymous", {}),
+        ("mallory", {}),
+        ("%6dallory;x=y", {}),
         (UNLISTED, {"P-Asserted-Identity": f"<sip:{LISTED}@127.0.0.1>"}),
         (LISTED, {"P-Asserted-Identity": f"<sip:{UNLISTED}@127.0.0.1>"}),
         (UNLISTED, {"P-Asserted-Identity": f"<sip:{UNLISTED}@127.0.0.1>", "Privacy": "id"}),
@@ -157,6 +159,8 @@ def test_a_caller_on_no_list_reaches_the_did(screened: FreeSwitch) -> None:
         "national",
         "prefix entry",
         "withheld",
+        "SIP address",
+        "SIP address with an escape and a parameter",
         "asserted",
         "From behind an asserted number",
         "privacy",
@@ -168,6 +172,16 @@ def test_a_listed_caller_is_refused(
     outcome = call(screened, HOTLINE, caller, headers=headers)
     assert outcome.status == 603
     assert 'text="CALL_REJECTED"' in outcome.response.header("reason")
+
+
+@pytest.mark.parametrize(
+    "caller", ["alice", "${hangup}", "al%27ice", "al|ice", "al%0Aice", "a" * 200]
+)
+def test_a_caller_without_a_number_who_is_not_listed_reaches_the_did(
+    screened: FreeSwitch, caller: str
+) -> None:
+    outcome = call(screened, HOTLINE, caller)
+    assert outcome.phrase == f"DID {HOTLINE} action=continue left="
 
 
 def test_a_forwarding_of_one_called_number_leaves_the_others_alone(screened: FreeSwitch) -> None:
@@ -545,6 +559,7 @@ def test_the_dialplan_describes_an_inbound_leg(freeswitch: FreeSwitch) -> None:
         caller_number=LISTED,
         called_number=HOTLINE,
         from_user=UNLISTED,
+        from_host="127.0.0.1",
         network_address="127.0.0.1",
         flow="inbound",
         privacy=True,

@@ -10,6 +10,22 @@ from callsieve.cli import main
 from loader.csv_store import CsvStore
 from lookup_core import Catalog, PublishedList
 
+HANGUP_RULES = """default_region = "PL"
+[[forwarding]]
+list = "Default"
+action = "hangup"
+except = ["VIP"]
+"""
+
+
+def hangup_shell(directory: Path) -> Shell:
+    """On a new store with these rules and the list VIP."""
+    shell = polish_shell(directory)
+    shell.run("list", "create", "VIP")
+    shell.write("callsieve.toml", HANGUP_RULES)
+    shell.run("reload")
+    return shell
+
 
 def polish_shell(directory: Path) -> Shell:
     """On a new store in that directory, with `default_region = "PL"`."""

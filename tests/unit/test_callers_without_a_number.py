@@ -13,23 +13,14 @@ from callsieve.screener import Screener
 from esl_service.channel_data import ChannelData
 from lookup_core import Catalog
 from tests.support.kemi import FakeKemi
-from tests.support.shell import Shell, polish_shell
+from tests.support.shell import HANGUP_RULES, Shell, hangup_shell
 
 HOTLINE = "+48221234567"
-RULES = """default_region = "PL"
-[[forwarding]]
-list = "Default"
-action = "hangup"
-except = ["VIP"]
-"""
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    shell = polish_shell(tmp_path)
-    shell.run("list", "create", "VIP")
-    shell.write("callsieve.toml", RULES)
-    shell.run("reload")
+    shell = hangup_shell(tmp_path)
     shell.run("add", "Default", "No-Number")
     return shell
 
@@ -78,7 +69,7 @@ def test_a_number_an_extension_and_a_withheld_caller_are_not(
 
 @LEGS
 def test_a_national_number_in_no_region_is_a_number_all_the_same(shell: Shell, leg: Leg) -> None:
-    shell.write("callsieve.toml", RULES.replace('default_region = "PL"\n', ""))
+    shell.write("callsieve.toml", HANGUP_RULES.replace('default_region = "PL"\n', ""))
     shell.run("reload")
     assert leg(shell, "600100200") == ("continue", None, None)
 

@@ -27,7 +27,7 @@ def test_a_dialplan_puts_the_fields_of_a_leg_into_one_line(name: str) -> None:
     for field, variable in zip(fields, expected, strict=True):
         assert field in (variable, "", "inbound")
     assert "".join(fields).startswith("".join(expected[:7]))
-    assert condition.attrib["expression"] == rf"^((?:{LEG_TEXT}\|){{15}}(?:true|false))\z"
+    assert condition.attrib["expression"] == rf"^((?:{LEG_TEXT}\|){{16}}(?:true|false))\z"
     mode = SCREENING[name]
     assert f"!{LEG_VARIABLE}={mode}|$1|end!" in condition.findall("action")[0].attrib["data"]
     assert f"!{LEG_VARIABLE}=!" in condition.findall("anti-action")[0].attrib["data"]
