@@ -112,7 +112,6 @@ def test_what_was_in_force_stays_and_everybody_says_so(
 
 
 def test_find_says_that_it_looks_at_rows_that_are_not_in_force(shell: Shell) -> None:
-    shell.run("add", "Default", "600100200")
     (shell.directory / "lists" / "Default.csv").write_text("")
     shell.run("reload", code=2)
     output = shell.run("find", "600100200", code=1).output
