@@ -160,6 +160,11 @@ def read_layout(
         names = header[: -len(REJECT_COLUMNS)]
     columns = columns_of(names, cells, width, region, ours, mapped["country"])
     chosen = choose_columns(columns, bool(header), mapped)
+    if wanted.date_formats and chosen.get("date") is None and chosen.get("expires") is None:
+        raise ImportFileError(
+            f"--date-format: expected a column of dates, found none that is known as one; say which"
+            f" with --map date=COLUMN: {_one_of(header, width)}"
+        )
     titles = sum(row.line < first.line and not is_comment(row) for row in rows)
     return Layout(
         encoding,
@@ -289,7 +294,8 @@ def _mapped(name: str, wanted: str, header: Sequence[str], width: int) -> int | 
     if len(found) == 1:
         return found[0]
     what = "several columns of that name: give its position" if found else quoted(wanted)
-    raise ImportFileError(f"--map {name}: expected {_one_of(header, width)}, found {what}")
+    nothing = "" if name == "number" else f" (--map {name}= leaves it out)"
+    raise ImportFileError(f"--map {name}: expected {_one_of(header, width)}, found {what}{nothing}")
 
 
 def _one_of(header: Sequence[str], width: int) -> str:

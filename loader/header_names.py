@@ -58,9 +58,9 @@ _NAMES = {
     "date": """
         date data datum fecha added addedon dateadded dateofaddition adddate created createdat
         createdon datecreated createdate createddate createtime insertdate datadodania dodano
-        utworzono datautworzenia dodany erstellt erstelltam erstellungsdatum hinzugefugt
-        hinzugefugtam dateajout datedajout dateajoute creele datedecreation creadoel creado
-        fechadealta fechacreacion fechadecreacion alta dataadicao datadecriacao criadoem
+        datazgloszenia utworzono datautworzenia dodany erstellt erstelltam erstellungsdatum
+        hinzugefugt hinzugefugtam dateajout datedajout dateajoute creele datedecreation creadoel
+        creado fechadealta fechacreacion fechadecreacion alta dataadicao datadecriacao criadoem
         dataaggiunta datainserimento datacreazione toegevoegd toegevoegdop datumtoegevoegd
         aangemaakt aangemaaktop pridano vytvoreno datumpridani дата датадобавления датасоздания
         добавлено создано blockedon blockeddate optoutdate dncdate

@@ -291,3 +291,20 @@ def test_what_dates_are_written_as_is_said(shell: Shell, file: Path) -> None:
     shell.run("import", "Default", str(file), *formats)
     found = in_the_lists(CsvStore(shell.directory))["Default"].values()
     assert sorted(str(entry.date) for entry in found) == ["2026-05-31", "2026-05-31", "2026-06-01"]
+
+
+def test_a_date_format_without_a_column_of_dates_is_refused(shell: Shell, file: Path) -> None:
+    file.write_text("Telefon;Kiedy\n600100200;05.11.2026\n", "utf-8")
+    command = ("import", "Default", str(file), "--date-format", "DD.MM.YYYY")
+    output = shell.run(*command, code=2).output
+    assert "--date-format: expected a column of dates, found none" in output
+    assert "'Telefon', 'Kiedy'" in output
+    assert numbers(shell) == set()
+    shell.run(*command, "--map", "date=Kiedy")
+    assert numbers(shell) == {"+48600100200"}
+
+
+def test_the_date_of_a_polish_objection_is_taken(shell: Shell, file: Path) -> None:
+    text = "Telefon;Data zgłoszenia\n600100200;05.11.2026\n"
+    found = columns(shell, file, text, "--date-format", "DD.MM.YYYY")
+    assert found == {"number": 1, "date": 2}
