@@ -162,9 +162,10 @@ def status(url: str, code: int = 0) -> dict[str, Any]:
 
 
 def test_status_shows_every_list(url: str, tmp_path: Path) -> None:
-    told = on(url, "status", code=1).stderr
-    assert "no rules are in force" in told
-    assert ("nothing on this node follows the store" in told) == url.startswith("redis")
+    is_redis = url.startswith("redis")
+    told = on(url, "status", code=1 if is_redis else 0).stderr
+    assert ("no rules are in force" in told) == is_redis
+    assert ("nothing on this node follows the store" in told) == is_redis
     on(url, "reload")
     on(url, "add", "Default", "+48600100200")
     with running(tmp_path / "service", url=url):
@@ -196,7 +197,7 @@ def test_rejects_show_in_status(new_csv_store: NewStore) -> None:
     url = new_csv_store()
     run("store", "create", url, "--region", "none")
     (Path(url.removeprefix("csv:")) / "lists" / "Default.csv").write_text(
-        "nonsense\n+48600100200\n"
+        "number\nnonsense\n+48600100200\n"
     )
     on(url, "reload")
     assert "Default: 1 row cannot be read" in on(url, "status", code=1).stderr

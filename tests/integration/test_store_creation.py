@@ -34,6 +34,13 @@ def test_a_store_is_made_with_the_region_that_was_said(new_store: NewStore) -> N
     assert 'default_region = "PL"\n' in open_store(url).rules_text()
 
 
+def test_a_new_directory_is_in_force_at_once(new_csv_store: NewStore) -> None:
+    url = new_csv_store()
+    assert run("store", "create", url, "--region", "PL").returncode == 0
+    done = run("status", store=url)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_none_has_to_be_said_too(new_store: NewStore) -> None:
     url = new_store()
     assert run("store", "create", url, "--region", "none").returncode == 0
