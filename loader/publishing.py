@@ -250,7 +250,9 @@ def publish_lists(
             else:
                 lists.append(publish_list(store, catalog, name, region, now, accept))
         except UnknownListError as error:
-            problems.append(str(error))
+            in_force = name in catalog.current().lists
+            gone = deleted_by_hand(store, catalog, name) if in_force else ""
+            problems.append(f"list {escaped(name)}: {gone}" if gone else str(error))
         except (StoreError, CatalogError, SnapshotError, OSError) as error:
             problems.append(f"list {escaped(name)}: {problem_of(error)}")
     return StoreReport(tuple(lists), tuple(withdrawn), None, tuple(problems))
