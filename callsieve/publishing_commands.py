@@ -165,8 +165,8 @@ def rollback(name: str, this_node: bool, reason: str, url: str, as_json: bool) -
 
     In a directory, LIST as it is published becomes what it was one generation before. The rows of
     its file are not changed: `callsieve reload LIST` publishes them again, and a change of the file
-    may do so too. To take an import out of them, use `callsieve undo`. Entries count as they did
-    then: one that has expired since counts again until the reload.
+    may do so too. To take an import out of them, use `callsieve undo`. Entries that have expired
+    since then stay expired.
 
     In Redis, the last change of LIST is taken back in the store, for all nodes, as `callsieve undo`
     does it. With --this-node it is as in a directory.

@@ -158,7 +158,7 @@ def update(
         if first is None or last is None:
             raise BadValueError(
                 "expected --since and --as-of, or two days in the name of the file,"
-                f" found {quoted(file.name)}"
+                f" found {quoted(file.name)}; a full file is taken by callsieve list attach"
             )
         origin = this_process("callsieve list update", reason)
         batch = place.store.apply_changes(name, file, first, last, region, origin)

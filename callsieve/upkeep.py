@@ -100,7 +100,7 @@ class Upkeep:
             self._failed = self._still_failing()
             self._log.info("upkeep", exit_code=exit_code)
             if exit_code:
-                problem = errors.read_text("utf-8", "replace")[-2000:]
+                problem = errors.read_text("utf-8", "replace")[-2000:].strip()
                 self._log.error("upkeep", problem=problem)
             if exit_code not in (0, HELD_BACK):
                 self._next = time.monotonic() + RETRY_SECONDS

@@ -200,7 +200,7 @@ class CsvStore:
             if name == DEFAULT_LIST or path.exists():
                 raise BadValueError(
                     f"list {quoted(name)}: expected a new name or an attached list, found a list"
-                    " with rows of its own"
+                    " with rows of its own; choose another name, or remove that list first"
                 )
             batch = Batch(new_batch_id(), 0, 0, 0, 0, 0, None, None, attached.file, attached.sha256)
             self._set_attached(Change(name, "attach", batch=batch), attached, origin)

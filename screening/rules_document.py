@@ -352,7 +352,7 @@ class _Reading:
         return self.list_names is None or name in self.list_names
 
     def _one_of_the_lists(self) -> str:
-        names = sorted(self.list_names or ())
+        names = sorted(set(self.list_names or ()))
         shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         return f"the name of a list ({shown})"
 
