@@ -13,7 +13,13 @@ from callsieve.stores import Place, json_option, opened, reason_option, store_op
 from loader.change_log import Origin, this_process
 from loader.csv_rows import COLUMNS
 from loader.held_back import list_held_back
-from loader.numbers import read_entries, read_entry
+from loader.numbers import (
+    EntryReading,
+    is_worth_telling,
+    read_entries,
+    read_entry,
+    read_number,
+)
 from loader.publishing import ListReport, is_published
 from loader.store import BadValueError, Entry, is_prefix, parse_date, parse_expiry, quoted
 from lookup_core import PublishedList
@@ -98,8 +104,8 @@ def add(
             for canonical in found.numbers
         )
         origin = this_process("callsieve add", reason)
-        if found.repaired and not as_json:
-            click.echo(f"{quoted(number)}: {found.repaired}")
+        if not as_json:
+            _tell_reading(number, region, found)
         if found.tier == "possible":
             warn(f"{quoted(number)}: {NOT_IN_USE}")
         if others:
@@ -111,6 +117,14 @@ def add(
             now = "it stays for ever" if entry.expires is None else "now it ends as said"
             click.echo(f"{name}: it was to end {output.local_time(added.ended)}; {now}")
         sys.exit(0 if added.report else NOTHING_TO_DO)
+
+
+def _tell_reading(text: str, region: str | None, found: EntryReading) -> None:
+    if found.repaired:
+        click.echo(f"{quoted(text)}: {found.repaired}")
+    reading = read_number(text, region)
+    if is_worth_telling(reading):
+        click.echo(f"{quoted(text)}: {reading.how}")
 
 
 def _add_several(

@@ -63,6 +63,7 @@ from loader.number_rules import (
     ANONYMOUS,
     FILLER,
     MAX_TEXT,
+    RENUMBERED,
     Kind,
     Result,
     Tier,
@@ -130,6 +131,11 @@ def read_number(text: str, region: str | None) -> Reading:
             sentence = by_renumbering(sentence, renumbering.table().rows[old_form - 1])
         return Reading(text, number, "dialled" if tier is None else "e164", sentence, tier)
     return read_with_phonenumbers(text, known)
+
+
+def is_worth_telling(reading: Reading) -> bool:
+    """Whether the number is perhaps another one than the writer of the text had in mind."""
+    return RENUMBERED in reading.how or reading.how.startswith(_WITHOUT_PLUS)
 
 
 def read_with_phonenumbers(text: str, region: str | None) -> Reading:

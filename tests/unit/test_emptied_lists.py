@@ -172,6 +172,22 @@ def test_a_number_that_is_added_meanwhile_counts_and_the_rest_stays(shell: Shell
     shell.run("status", code=1)
 
 
+def test_a_number_that_is_added_to_an_emptied_short_list_brings_nothing_else_down(
+    shell: Shell,
+) -> None:
+    shell.run("list", "create", "Short")
+    for number in "600100201", "600100202", "600100203":
+        shell.run("add", "Short", number)
+    (shell.directory / "lists" / "Short.csv").write_text("")
+    shell.run("reload", code=2)
+    shell.run("add", "Short", "600100204")
+    assert "3 of them gone" in shell.run("reload", code=2).output
+    in_force = {f"+48600100{last}" for last in range(201, 205)}
+    assert set(shell.published("Short").snapshot) == in_force
+    shell.run("reload", "Short", "--accept")
+    assert set(shell.published("Short").snapshot) == {"+48600100204"}
+
+
 def test_changes_by_commands_are_meant(shell: Shell, tmp_path: Path) -> None:
     for number in NUMBERS:
         shell.run("remove", "Default", number)

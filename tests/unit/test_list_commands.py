@@ -470,6 +470,10 @@ def test_what_was_repaired_and_what_is_in_no_range_is_said(shell: Shell) -> None
     output = shell.run("add", "Default", "600100200.0").output
     assert "'600100200.0': the .0 of a spreadsheet taken off" in output
     assert "in no range that is in use" in shell.run("add", "Default", "+15552345678").output
+    output = shell.run("add", "Default", "2015550123").output  # meant as American, and Egyptian
+    assert "'2015550123': international number without its +" in output
+    output = shell.run("add", "Default", "+22997123456").output
+    assert "by the renumbering of 2024-11-30" in output
     output = shell.run("add", "Default", "+15552345679", "--only-valid", code=2).output
     assert "without --only-valid it is taken" in output
 
