@@ -9,7 +9,7 @@ STAMPS := $(VENV)/stamps
 EXTENSION_SOURCES := $(wildcard */*.pyx */*.pxd */*.pxi lookup_core/*.h) $(wildcard $(patsubst %.pxd,%.py,$(wildcard */*.pxd)))
 
 STUBBED := lookup_core.packing lookup_core.snapshot loader.edit_table loader.key_table \
-	loader.plain_numbers loader.plain_rows loader.registry_rows loader.row_file esl_service.connection \
+	loader.plain_numbers loader.plain_rows loader.present_keys loader.registry_rows loader.row_file esl_service.connection \
 	esl_service.headers
 
 # These run under the sanitizers too; the sources that they need are compiled once more for it.
