@@ -2,15 +2,15 @@
 
 import datetime
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
 
 import click
 
 from callsieve import list_output as output
-from callsieve.adding import add_entries, add_entry
+from callsieve.adding import AddedMany, add_entries, add_entry
 from callsieve.command_help import epilog
 from callsieve.stores import Place, json_option, opened, reason_option, store_option, utc_now, warn
-from loader.change_log import Origin, this_process
+from loader.change_log import this_process
 from loader.csv_rows import COLUMNS
 from loader.held_back import list_held_back
 from loader.numbers import (
@@ -109,12 +109,14 @@ def add(
         if found.tier == "possible":
             warn(f"{quoted(number)}: {NOT_IN_USE}")
         if others:
-            _add_several(place, name, number, [first, *others], origin, yes_really, as_json)
-        entry = first
-        added = add_entry(place, name, region, entry, origin, insist=yes_really)
-        _tell(place, name, added.outcome.value, entry, added.report, as_json)
+            entries = [first, *others]
+            several = add_entries(place, name, region, entries, origin, number, insist=yes_really)
+            _tell_several(name, number, entries, several, as_json)
+            sys.exit(0 if several.report else NOTHING_TO_DO)
+        added = add_entry(place, name, region, first, origin, insist=yes_really)
+        _tell(place, name, added.outcome.value, first, added.report, as_json)
         if added.ended and not as_json:
-            now = "it stays for ever" if entry.expires is None else "now it ends as said"
+            now = "it stays for ever" if first.expires is None else "now it ends as said"
             click.echo(f"{name}: it was to end {output.local_time(added.ended)}; {now}")
         sys.exit(0 if added.report else NOTHING_TO_DO)
 
@@ -127,26 +129,17 @@ def _tell_reading(text: str, region: str | None, found: EntryReading) -> None:
         click.echo(f"{quoted(text)}: {reading.how}")
 
 
-def _add_several(
-    place: Place,
-    name: str,
-    text: str,
-    entries: list[Entry],
-    origin: Origin,
-    insist: bool,
-    as_json: bool,
-) -> NoReturn:
-    region = place.region_of(name)
-    added = add_entries(place, name, region, entries, origin, text, insist=insist)
+def _tell_several(
+    name: str, text: str, entries: Sequence[Entry], added: AddedMany, as_json: bool
+) -> None:
     counts = {outcome.value: count for outcome, count in added.counts.items() if count}
     if as_json:
         numbers = [entry.number for entry in entries]
         output.print_json({"list": name, "numbers": numbers, "outcomes": counts})
-    else:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        state = f" ({output.state(added.report)})" if added.report else ""
-        click.echo(f"{name}: {quoted(text)} is {len(entries)} entries: {told}{state}")
-    sys.exit(0 if added.report else NOTHING_TO_DO)
+        return
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    state = f" ({output.state(added.report)})" if added.report else ""
+    click.echo(f"{name}: {quoted(text)} is {len(entries)} entries: {told}{state}")
 
 
 @click.command(

@@ -86,12 +86,12 @@ def _inverse(row: renumbering.Renumbering) -> _Inverse:
             raise ValueError(f"renumberings.csv: {row.example_old}: a group is used twice")
         else:
             come_from[item] = at
-            pattern += f"[{''.join(map(str, sorted(row.places[item])))}]"
+            pattern += f"[{row.places[item]}]"
     items: list[list[str | slice]] = []
     for place, may in enumerate(row.places):
         at = come_from.get(place, -1)
         if at < 0:
-            items.append([str(digit) for digit in sorted(may)])
+            items.append(list(may))
         elif come_from.get(place - 1) == at - 1 and isinstance(last := items[-1][0], slice):
             items[-1] = [slice(last.start, at + 1)]
         else:
