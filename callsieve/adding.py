@@ -56,9 +56,8 @@ def add_entry(
 
     def weigh(old: Entry | None, new: Entry) -> None:
         nonlocal replaced
-        if old is None or old.expired(utc_now()):
-            return
-        replaced = old
+        if old is not None and not old.expired(utc_now()):
+            replaced = old
         if not insist:
             _check_end(name, old, new)
 
@@ -87,9 +86,8 @@ def add_entries(
     _check(place, name, [entry.number for entry in entries], insist)
     with place.store.edit(name, region) as edit:
         for entry in entries:
-            old = edit.current(entry.number)
-            if old is not None and not insist and not old.expired(utc_now()):
-                _check_end(name, old, entry)
+            if not insist:
+                _check_end(name, edit.current(entry.number), entry)
             edit.put(entry)
         batch = edit.commit(BatchDetails("import", origin, source=text))
         counts = edit.counts
@@ -107,9 +105,9 @@ def _check(place: Place, name: str, numbers: Sequence[str], insist: bool) -> Non
             check(number)
 
 
-def _check_end(name: str, old: Entry, new: Entry) -> None:
-    """Raises ShortensError."""
-    if old.expires is None and new.expires is not None:
+def _check_end(name: str, old: Entry | None, new: Entry) -> None:
+    """Raises ShortensError. old: what the list has; an entry that ends is nobody's for ever."""
+    if old is not None and old.expires is None and new.expires is not None:
         raise ShortensError(
             f"{new.number}: it is on {name} for ever and would end; --yes-really lets it end"
         )

@@ -424,7 +424,7 @@ def _in_old_form_of(digits: str, region: str) -> Result | None:
     except NumberParseException:
         return None
     if number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD:
-        return _in_old_form([*_digits_of(number)], _how(plain_numbers.DIALLING_PREFIX, region))
+        return _in_old_form(list(_digits_of(number)), _how(plain_numbers.DIALLING_PREFIX, region))
     texts = [code + digits, *_digits_of(number)]
     if digits.startswith(code):
         texts.append(digits)
