@@ -56,11 +56,11 @@ def create(url: str, region: str | None) -> None:
             open_store(url).list_names()  # says what is wrong with it, if anything is
             click.echo(f"{escaped(url)}: there is a store already")
             sys.exit(NOTHING_TO_DO)
-        store = open_store(url, create=True, region=new_region(url, region))
-        if url.startswith("redis"):  # a node publishes what it follows
-            store.list_names()
+        place = place_of(open_store(url, create=True, region=new_region(url, region)))
+        if place.is_shared:  # a node publishes what it follows
+            place.store.list_names()
         else:
-            place_of(store).publish_all()
+            place.publish_all()
         click.echo(f"{escaped(url)}: created")
 
 
